@@ -1,0 +1,70 @@
+import type { Config } from "./schema.ts";
+
+/** A setting that asks for something, and why this build cannot do it. */
+export interface Unenforceable {
+	/** Where it stands, as in `allowedExecutables[2].resourceLimits`. */
+	readonly path: readonly (string | number)[];
+	readonly reason: string;
+}
+
+const NOT_BUILT = "is not enforced by this version";
+
+/** Settings that no code stands behind yet; each is inert at its default. */
+const UNBUILT = [
+	"defaultResourceLimits",
+	"maximumResourceLimits",
+	"strictResourceEnforcement",
+	"requireTerminationConfirmation",
+	"enableSecurityAlerts",
+	"securityAlertWebhook",
+	"requireConfirmation",
+	"requireConfirmationFor",
+	"autoApproveAfterCount",
+	"allowedTimeWindows",
+	"blockedTimeWindows",
+	"enableChroot",
+	"chrootDirectory",
+	"enableNamespaces",
+	"namespaces",
+	"enableSeccomp",
+	"seccompProfile",
+	"blockNetworkAccess",
+	"allowedNetworkDestinations",
+	"blockedNetworkDestinations",
+	"enableMAC",
+	"macProfile",
+	"dropCapabilities",
+	"readOnlyFilesystem",
+	"tmpfsSize",
+] as const satisfies readonly (keyof Config)[];
+
+const UNBUILT_RULES = ["resourceLimits", "requireConfirmation"] as const;
+
+/**
+ * The settings of `config` that ask for what nothing here enforces. A server
+ * that accepted one would promise what it does not do, so any ends the start.
+ */
+export function unenforceable(config: Config): Unenforceable[] {
+	const found: Unenforceable[] = UNBUILT.filter((key) =>
+		asksForSomething(config[key]),
+	).map((key) => ({ path: [key], reason: NOT_BUILT }));
+	for (const [index, entry] of config.allowedExecutables.entries()) {
+		if (typeof entry === "string") continue;
+		for (const key of UNBUILT_RULES) {
+			if (!asksForSomething(entry[key])) continue;
+			found.push({
+				path: ["allowedExecutables", index, key],
+				reason: NOT_BUILT,
+			});
+		}
+	}
+	return found;
+}
+
+function asksForSomething(value: unknown): boolean {
+	if (value === undefined || value === false || value === 0) return false;
+	if (Array.isArray(value)) return value.length > 0;
+	if (typeof value === "object" && value !== null)
+		return Object.values(value).some((inner) => inner !== undefined);
+	return true;
+}
