@@ -1,0 +1,81 @@
+import { minimatch } from "minimatch";
+import type { Config } from "../config/schema.ts";
+import {
+	type Executable,
+	findExecutable,
+	isBareName,
+	isMultiCall,
+	programName,
+	withoutVersion,
+} from "./executable.ts";
+
+const OPTIONS = {
+	dot: true,
+	nocase: process.platform === "win32" || process.platform === "darwin",
+	// A `!` or `#` at the start of a path is a character, not an operator.
+	nonegate: true,
+	nocomment: true,
+	windowsPathsNoEscape: process.platform === "win32",
+} as const;
+
+type Entry = Config["allowedExecutables"][number];
+
+/** An entry of the allowlist in its one form. */
+export type AllowRule = Exclude<Entry, string> & {
+	/** Its place in the list. */
+	readonly index: number;
+};
+
+/** Names and plain paths become rules without settings. */
+export function toRules(entries: readonly Entry[]): AllowRule[] {
+	return entries.map((entry, index) =>
+		typeof entry === "string"
+			? { executable: entry, index }
+			: { ...entry, index },
+	);
+}
+
+/** The first rule that names an executable, those that add settings before those that don't. */
+export function matchingRule(
+	executable: Executable,
+	rules: readonly AllowRule[],
+	directories: readonly string[],
+): AllowRule | undefined {
+	const matching = rules.filter((rule) =>
+		names(rule.executable, executable, directories),
+	);
+	return matching.find((rule) => Object.keys(rule).length > 2) ?? matching[0];
+}
+
+/** Whether a name or path that leads to no file is one that the list would allow. */
+export function isListed(name: string, rules: readonly AllowRule[]): boolean {
+	return rules.some((rule) => rule.executable === name);
+}
+
+/** Whether an entry (bare name, path or glob) means this executable. */
+export function names(
+	entry: string,
+	executable: Executable,
+	directories: readonly string[],
+): boolean {
+	if (!isBareName(entry)) {
+		return (
+			matchesPath(executable.found, entry) ||
+			matchesPath(executable.real, entry)
+		);
+	}
+	const meant = findExecutable(entry, directories, "/");
+	if (!meant) return false;
+	if (meant.found === executable.found) return true;
+	// The same file by another name is the same program (a virtual environment's
+	// python), unless it is one that acts by the name by which it is called.
+	if (meant.real !== executable.real || isMultiCall(meant)) return false;
+	const kin = [entry, meant.real].map((path) =>
+		withoutVersion(programName(path)),
+	);
+	return kin.includes(withoutVersion(programName(executable.found)));
+}
+
+function matchesPath(path: string, entry: string): boolean {
+	return path === entry || minimatch(path, entry, OPTIONS);
+}

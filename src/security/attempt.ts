@@ -1,0 +1,41 @@
+import type { AllowRule } from "./allowlist.ts";
+import type { BuiltEnvironment, Environment } from "./environment.ts";
+import type { Executable } from "./executable.ts";
+import type { Policy } from "./policy.ts";
+import type { LaunchLedger } from "./rate-limit.ts";
+
+/** What somebody wants started. */
+export interface LaunchRequest {
+	readonly executable: string;
+	readonly args: readonly string[];
+	readonly cwd?: string | undefined;
+	readonly env?: Environment | undefined;
+	/** Who asks: the client's name. */
+	readonly agent: string;
+}
+
+/** What the system alone can say of a file. */
+export interface Probes {
+	/** Whether running the file gives privileges by file capabilities (capabilities(7)). */
+	hasCapabilities(path: string): boolean;
+}
+
+/** A launch on its way through the layers; each adds what it found out. */
+export interface Attempt {
+	readonly request: LaunchRequest;
+	readonly policy: Policy;
+	readonly ledger: LaunchLedger;
+	readonly probes: Probes;
+	/** How many wrapper programs this one is inside of. */
+	readonly depth: number;
+	executable?: Executable | undefined;
+	rule?: AllowRule;
+	built?: BuiltEnvironment;
+	cwd?: string;
+}
+
+/** One question that a launch is asked. Throws to refuse. */
+export interface Layer {
+	readonly name: string;
+	check(attempt: Attempt): void;
+}

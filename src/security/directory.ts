@@ -1,0 +1,111 @@
+import { realpathSync, statSync } from "node:fs";
+import { resolve, sep } from "node:path";
+import type { Config } from "../config/schema.ts";
+import { ProcessError, violation } from "../errors.ts";
+
+const CASELESS = process.platform === "win32" || process.platform === "darwin";
+
+/** Where processes may run; every path in it with its links resolved. */
+export interface DirectoryPolicy {
+	readonly allowed: readonly string[];
+	readonly blocked: readonly string[];
+	/** Where a process runs whose request names no directory; undefined where none is allowed and there. */
+	readonly fallback: string | undefined;
+}
+
+/**
+ * Reads the policy once: a link in an allowed directory's own path is resolved
+ * now, so that changing it later moves no boundary.
+ */
+export function directoryPolicy(
+	config: Pick<
+		Config,
+		"allowedWorkingDirectories" | "blockedWorkingDirectories"
+	>,
+	serverDirectory: string,
+): DirectoryPolicy {
+	const pin = (path: string) => realDirectory(path) ?? resolve(path);
+	const allowed = config.allowedWorkingDirectories.map(pin);
+	const blocked = config.blockedWorkingDirectories.map(pin);
+	const fallback = [serverDirectory, ...allowed]
+		.map(realDirectory)
+		.find((path) => path !== undefined && isPermitted(path, allowed, blocked));
+	return { allowed, blocked, fallback };
+}
+
+/** The directory that a request means, before anything is checked: absolute, links not resolved. */
+export function intendedDirectory(
+	requested: string | undefined,
+	policy: DirectoryPolicy,
+	serverDirectory: string,
+): string {
+	const base = policy.fallback ?? serverDirectory;
+	return requested === undefined ? base : resolve(base, requested);
+}
+
+/**
+ * The real directory in which a process is to run.
+ *
+ * @throws ProcessError SECURITY_VIOLATION working_directory_restricted, or
+ *   INVALID_WORKING_DIRECTORY where there is no such directory
+ */
+export function checkDirectory(
+	intended: string,
+	policy: DirectoryPolicy,
+): string {
+	const real = intended.includes("\0") ? undefined : realDirectory(intended);
+	const { allowed, blocked } = policy;
+	if (!isPermitted(real ?? intended, allowed, blocked)) {
+		const name =
+			real === undefined || real === intended
+				? intended
+				: `${intended} (really ${real})`;
+		throw violation(
+			"working_directory_restricted",
+			`Working directory not in allowed list: ${name}`,
+			allowed.length > 0
+				? `Use a directory in ${allowed.join(", ")}; or the user adds this one to allowedWorkingDirectories.`
+				: "Use another directory; or the user takes this one out of blockedWorkingDirectories.",
+			{ directory: real ?? intended },
+		);
+	}
+	if (real === undefined) {
+		throw new ProcessError(
+			"INVALID_WORKING_DIRECTORY",
+			`Working directory is not a directory or can't be entered: ${JSON.stringify(intended)}`,
+			"Create the directory first, or give another cwd.",
+			{ directory: intended },
+		);
+	}
+	return real;
+}
+
+function realDirectory(path: string): string | undefined {
+	try {
+		const real = realpathSync.native(path);
+		return statSync(real).isDirectory() ? real : undefined;
+	} catch {
+		return undefined;
+	}
+}
+
+function isPermitted(
+	path: string,
+	allowed: readonly string[],
+	blocked: readonly string[],
+): boolean {
+	if (blocked.some((directory) => isWithin(path, directory))) return false;
+	return (
+		allowed.length === 0 ||
+		allowed.some((directory) => isWithin(path, directory))
+	);
+}
+
+/** Whether `path` is `directory` or below it: `/srv/ab` is not within `/srv/a`. */
+export function isWithin(path: string, directory: string): boolean {
+	const fold = (text: string) => (CASELESS ? text.toLowerCase() : text);
+	const inner = fold(path);
+	const outer = fold(directory);
+	if (inner === outer) return true;
+	return inner.startsWith(outer.endsWith(sep) ? outer : outer + sep);
+}

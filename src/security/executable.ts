@@ -1,0 +1,143 @@
+import { accessSync, constants, realpathSync, statSync } from "node:fs";
+import { basename, delimiter, isAbsolute, join, resolve } from "node:path";
+
+const WINDOWS = process.platform === "win32";
+const CASELESS = WINDOWS || process.platform === "darwin";
+
+/** What Windows appends to a bare name, in the order in which cmd.exe tries them. */
+const WINDOWS_EXTENSIONS = [".com", ".exe", ".bat", ".cmd"];
+
+/** A file to start: how it was asked for, where it was found, and what it really is. */
+export interface Executable {
+	readonly requested: string;
+	/** Absolute, links not resolved; becomes argv[0]. */
+	readonly found: string;
+	/** Absolute, links resolved; the file that is started. */
+	readonly real: string;
+	/** Device and inode: which file this is, whatever its name is later made to mean. */
+	readonly device: number;
+	readonly inode: number;
+	readonly mode: number;
+}
+
+/**
+ * The directories of a PATH in which programs are looked for: absolute ones
+ * only, as an empty or relative entry means whatever directory happens to be
+ * current (CWE-426).
+ */
+export function searchDirectories(path: string | undefined): readonly string[] {
+	const entries = (path ?? "").split(delimiter);
+	return [...new Set(entries.filter((entry) => isAbsolute(entry)))];
+}
+
+/** Whether a name is to be looked up in PATH, as execvp(3) decides it. */
+export function isBareName(name: string): boolean {
+	return !name.includes("/") && !(WINDOWS && /[\\:]/.test(name));
+}
+
+/**
+ * Finds the file that a name means: a bare name in `directories`, anything else
+ * against `cwd`. Undefined where there is no such file.
+ */
+export function findExecutable(
+	name: string,
+	directories: readonly string[],
+	cwd: string,
+): Executable | undefined {
+	if (name === "" || name.includes("\0")) return undefined;
+	const candidates = isBareName(name)
+		? directories.map((directory) => join(directory, name))
+		: [resolve(cwd, name)];
+	for (const path of candidates.flatMap(withExtensions)) {
+		const executable = identify(name, path);
+		if (!executable) continue;
+		if (isBareName(name) && !isExecutable(executable.real)) continue;
+		return executable;
+	}
+	return undefined;
+}
+
+function withExtensions(path: string): readonly string[] {
+	if (!WINDOWS || /\.(com|exe|bat|cmd)$/i.test(path)) return [path];
+	return [...WINDOWS_EXTENSIONS.map((extension) => path + extension), path];
+}
+
+function isExecutable(path: string): boolean {
+	try {
+		accessSync(path, constants.X_OK);
+		return true;
+	} catch {
+		return false;
+	}
+}
+
+function identify(requested: string, found: string): Executable | undefined {
+	try {
+		// One stat before the real path, as most candidates of a search don't exist.
+		const info = statSync(found, { throwIfNoEntry: false });
+		if (!info?.isFile()) return undefined;
+		const real = realpathSync.native(found);
+		const { dev, ino, mode } = statSync(real);
+		return { requested, found, real, device: dev, inode: ino, mode };
+	} catch {
+		return undefined;
+	}
+}
+
+/** A path's last part as the tables of names know it. */
+export function programName(path: string): string {
+	const name = WINDOWS
+		? basename(path)
+				.replace(/:.*$/, "")
+				.replace(/[. ]+$/, "")
+				.replace(/\.(exe|com|bat|cmd)$/i, "")
+		: basename(path);
+	return CASELESS ? name.toLowerCase() : name;
+}
+
+/** `bash-5.2` and `python3.11` without their versions. */
+export function withoutVersion(name: string): string {
+	return name.replace(/[-_.]?\d[\d.]*$/, "");
+}
+
+const MULTI_CALL = new Set(["busybox", "toybox", "coreutils"]);
+
+/** Whether a file is a program that acts as the applet by whose name it is called. */
+export function isMultiCall(executable: Executable): boolean {
+	return multiCallName(executable.real) !== undefined;
+}
+
+function multiCallName(path: string): string | undefined {
+	const name = programName(path);
+	// busybox itself takes any name that starts with its own for its own.
+	return [...MULTI_CALL].find(
+		(known) => name === known || name.startsWith(`${known}-`),
+	);
+}
+
+/**
+ * The names by which an executable is judged: the one asked for, the one found
+ * and the real file's; for an applet of a multi-call program only the first
+ * two, as the real file's name says nothing of what will run.
+ */
+export function judgedNames(
+	requested: string,
+	executable: Executable | undefined,
+): readonly string[] {
+	const names = [programName(requested)];
+	if (executable) {
+		names.push(programName(executable.found));
+		const multiCall = multiCallName(executable.real);
+		const asItself = multiCallName(executable.found);
+		if (!multiCall) names.push(programName(executable.real));
+		if (asItself) names.push(asItself);
+	}
+	return [...new Set(names)];
+}
+
+/** The multi-call program that an executable would run as itself, taking the applet from its arguments. */
+export function multiCallAsItself(
+	executable: Executable | undefined,
+): string | undefined {
+	return executable && multiCallName(executable.found);
+}

@@ -1,0 +1,130 @@
+import { ConfigError, type LoadedConfig } from "../config/load.ts";
+import type { Config } from "../config/schema.ts";
+import { messageOf } from "../errors.ts";
+import { type AllowRule, toRules } from "./allowlist.ts";
+import { type DirectoryPolicy, directoryPolicy } from "./directory.ts";
+import { type Environment, isCodeVariable } from "./environment.ts";
+import { searchDirectories } from "./executable.ts";
+import type { Pattern } from "./pattern.ts";
+
+/** What the gate needs to know of the process that it is part of; fixed at start. */
+export interface ServerFacts {
+	readonly env: Environment;
+	readonly directory: string;
+	/** Device and inode of this program's own file, where it is a program of its own. */
+	readonly self?: { readonly device: number; readonly inode: number };
+}
+
+/** A configuration made ready to be asked. */
+export interface Policy {
+	readonly config: Config;
+	readonly configured: boolean;
+	readonly server: ServerFacts;
+	/** The directories of PATH in which bare names are looked up. */
+	readonly searchPath: readonly string[];
+	readonly rules: readonly AllowRule[];
+	readonly directories: DirectoryPolicy;
+	readonly blockedArguments: readonly Pattern[];
+	/** The patterns of each rule, by its place in the list. */
+	readonly rulePatterns: ReadonlyMap<number, RulePatterns>;
+	/** How a person finds a setting. */
+	readonly locate: LoadedConfig["locate"];
+}
+
+export interface RulePatterns {
+	readonly allowed?: readonly Pattern[] | undefined;
+	readonly blocked: readonly Pattern[];
+}
+
+/**
+ * Makes a configuration ready.
+ *
+ * @throws ConfigError on a pattern or a variable that cannot be used
+ */
+export async function createPolicy(
+	loaded: LoadedConfig,
+	server: ServerFacts,
+): Promise<Policy> {
+	const { config, locate, source } = loaded;
+	const compile = await patternCompiler(loaded);
+	const rules = toRules(config.allowedExecutables);
+	const rulePatterns = new Map<number, RulePatterns>();
+	for (const rule of rules) {
+		const path = ["allowedExecutables", rule.index] as const;
+		const { allowedArguments, blockedArguments = [] } = rule;
+		refuseUnusableNames(rule, loaded);
+		rulePatterns.set(rule.index, {
+			allowed:
+				allowedArguments &&
+				compile(allowedArguments, [...path, "allowedArguments"]),
+			blocked: compile(blockedArguments, [...path, "blockedArguments"]),
+		});
+	}
+	return {
+		config,
+		configured: source.kind !== "none",
+		server,
+		searchPath: searchDirectories(server.env.PATH ?? server.env.Path),
+		rules,
+		directories: directoryPolicy(config, server.directory),
+		blockedArguments: compile(config.blockedArgumentPatterns, [
+			"blockedArgumentPatterns",
+		]),
+		rulePatterns,
+		locate,
+	};
+}
+
+type Compile = (
+	sources: readonly string[],
+	path: readonly (string | number)[],
+) => Pattern[];
+
+/** The engine is loaded where there is a pattern; most configurations have none. */
+async function patternCompiler({
+	config,
+	locate,
+}: LoadedConfig): Promise<Compile> {
+	const hasPatterns =
+		config.blockedArgumentPatterns.length > 0 ||
+		config.allowedExecutables.some(
+			(entry) =>
+				typeof entry !== "string" &&
+				(entry.allowedArguments || entry.blockedArguments),
+		);
+	if (!hasPatterns) return () => [];
+	const { compilePattern } = await import("./pattern.ts");
+	return (sources, path) =>
+		sources.map((source, index) => {
+			const key = String(path.at(-1));
+			try {
+				return compilePattern(source, key);
+			} catch (error) {
+				const place = [...path, index];
+				throw new ConfigError(
+					`${locate(place)}: ${key}: ${JSON.stringify(source)} is not a regular expression that RE2 takes: ${messageOf(error)}`,
+				);
+			}
+		});
+}
+
+function refuseUnusableNames(rule: AllowRule, { locate }: LoadedConfig): void {
+	for (const name of Object.keys(rule.env ?? {})) {
+		const path = ["allowedExecutables", rule.index, "env", name];
+		if (name === "" || /[=\0]/.test(name)) {
+			throw new ConfigError(
+				`${locate(path)}: env: ${JSON.stringify(name)} is not a variable's name`,
+			);
+		}
+		if (name.toUpperCase() === "PATH") {
+			throw new ConfigError(
+				`${locate(path)}: env: PATH is always the server's own, as it decides what bare names mean; set it where the server is started`,
+			);
+		}
+	}
+}
+
+/** The variables that a wrapper program's arguments may not set. */
+export function codeVariables(env: Environment): string[] {
+	return Object.keys(env).filter(isCodeVariable);
+}

@@ -1,0 +1,126 @@
+import type { Config } from "../config/schema.ts";
+import { ProcessError } from "../errors.ts";
+
+type Limits = Pick<
+	Config,
+	| "maxConcurrentProcesses"
+	| "maxConcurrentProcessesPerAgent"
+	| "maxTotalProcesses"
+	| "maxLaunchesPerMinute"
+	| "maxLaunchesPerHour"
+	| "rateLimitCooldownSeconds"
+>;
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+/** Gives a place back; calling it again does nothing. */
+export type Release = () => void;
+
+/** Counts what runs and what was launched, and says when it is too much. */
+export class LaunchLedger {
+	readonly #running = new Map<string, number>();
+	/** Launches of the last hour, oldest first, in milliseconds of the clock. */
+	#launches: number[] = [];
+	#total = 0;
+	#cooldownUntil = Number.NEGATIVE_INFINITY;
+
+	/** @param now a clock in milliseconds that never goes back */
+	constructor(
+		private readonly limits: Limits,
+		private readonly now: () => number,
+	) {}
+
+	/**
+	 * Whether one more process may run and be launched at all.
+	 *
+	 * @throws ProcessError CONCURRENT_LIMIT_EXCEEDED or TOTAL_LIMIT_EXCEEDED
+	 */
+	checkConcurrency(agent: string): void {
+		const { maxConcurrentProcesses, maxConcurrentProcessesPerAgent } =
+			this.limits;
+		const running = [...this.#running.values()].reduce((a, b) => a + b, 0);
+		if (running >= maxConcurrentProcesses)
+			throw tooMany(running, "maxConcurrentProcesses");
+		const mine = this.#running.get(agent) ?? 0;
+		if (mine >= (maxConcurrentProcessesPerAgent ?? Number.POSITIVE_INFINITY))
+			throw tooMany(mine, "maxConcurrentProcessesPerAgent");
+		const { maxTotalProcesses } = this.limits;
+		if (maxTotalProcesses !== undefined && this.#total >= maxTotalProcesses) {
+			throw new ProcessError(
+				"TOTAL_LIMIT_EXCEEDED",
+				`Maximum total processes reached: ${this.#total} were started (maxTotalProcesses)`,
+				"Nothing more can be started until the user restarts the server or raises maxTotalProcesses.",
+				{ key: "maxTotalProcesses" },
+			);
+		}
+	}
+
+	/**
+	 * Whether one more launch fits the rates.
+	 *
+	 * @throws ProcessError RATE_LIMIT_EXCEEDED; `details.retryAfterMs` says when to try again
+	 */
+	checkRate(): void {
+		const now = this.now();
+		this.#launches = this.#launches.filter((at) => at > now - HOUR);
+		if (now < this.#cooldownUntil)
+			throw tooFast("rateLimitCooldownSeconds", this.#cooldownUntil - now);
+		const { maxLaunchesPerMinute, maxLaunchesPerHour } = this.limits;
+		this.#checkWindow(
+			now,
+			MINUTE,
+			maxLaunchesPerMinute,
+			"maxLaunchesPerMinute",
+		);
+		if (maxLaunchesPerHour !== undefined)
+			this.#checkWindow(now, HOUR, maxLaunchesPerHour, "maxLaunchesPerHour");
+	}
+
+	#checkWindow(now: number, window: number, limit: number, key: string): void {
+		const inWindow = this.#launches.filter((at) => at > now - window);
+		const oldest = inWindow.at(-limit);
+		if (oldest === undefined) return;
+		const cooldown = this.limits.rateLimitCooldownSeconds * 1000;
+		this.#cooldownUntil = now + cooldown;
+		throw tooFast(key, Math.max(oldest + window - now, cooldown));
+	}
+
+	/** Counts a launch and takes its place among the running ones. */
+	enter(agent: string): Release {
+		this.#launches.push(this.now());
+		this.#total++;
+		this.#add(agent, 1);
+		let released = false;
+		return () => {
+			if (released) return;
+			released = true;
+			this.#add(agent, -1);
+		};
+	}
+
+	#add(agent: string, change: number): void {
+		const count = (this.#running.get(agent) ?? 0) + change;
+		if (count > 0) this.#running.set(agent, count);
+		else this.#running.delete(agent);
+	}
+}
+
+function tooMany(running: number, key: string): ProcessError {
+	return new ProcessError(
+		"CONCURRENT_LIMIT_EXCEEDED",
+		`Maximum concurrent processes reached: ${running} are running (${key})`,
+		`End one that is no longer needed (process_list, process_terminate), or wait for one to end; or the user raises ${key}.`,
+		{ running, key },
+	);
+}
+
+function tooFast(key: string, retryAfterMs: number): ProcessError {
+	const wait = Math.ceil(retryAfterMs);
+	return new ProcessError(
+		"RATE_LIMIT_EXCEEDED",
+		`Process launch rate limit exceeded (${key}); the next launch can be in ${Math.ceil(wait / 1000)} s`,
+		`Wait before the next launch; or the user raises ${key === "rateLimitCooldownSeconds" ? "the limit or lowers rateLimitCooldownSeconds" : key}.`,
+		{ key, retryAfterMs: wait },
+	);
+}

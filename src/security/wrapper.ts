@@ -1,0 +1,135 @@
+/** A program's arguments read as the launch of another program. */
+export type Inner =
+	| {
+			readonly kind: "command";
+			readonly executable: string;
+			readonly args: readonly string[];
+			/** Variables that the wrapper sets for the inner program. */
+			readonly env: Readonly<Record<string, string>>;
+	  }
+	/** No inner program: the wrapper prints something and ends. */
+	| { readonly kind: "none" }
+	/** What would run cannot be told, so it cannot be judged. */
+	| { readonly kind: "opaque"; readonly reason: string };
+
+interface Syntax {
+	/** Options without a value. */
+	readonly flags: readonly string[];
+	/** Options whose value is the next argument, or attached (`-n5`, `--adjustment=5`). */
+	readonly valued: readonly string[];
+	/** Options after which the inner program cannot be told or its place is changed. */
+	readonly opaque?: readonly string[];
+	/** Arguments between the options and the inner program. */
+	readonly operands?: number;
+	/** NAME=VALUE arguments come before the inner program. */
+	readonly assignments?: true;
+	/** Without this option the program hands its arguments to a shell. */
+	readonly requires?: readonly string[];
+}
+
+const HELP = ["--help", "--version"];
+
+/** How each wrapper writes its arguments: from the manual pages of coreutils, findutils, util-linux and procps. */
+const SYNTAX: Readonly<Record<string, Syntax>> = {
+	env: {
+		flags: ["-i", "--ignore-environment", "-0", "--null", "-", "-v", "--debug"],
+		valued: ["-u", "--unset"],
+		opaque: ["-S", "--split-string", "-C", "--chdir"],
+		assignments: true,
+	},
+	nice: { flags: [], valued: ["-n", "--adjustment"] },
+	nohup: { flags: [], valued: [] },
+	timeout: {
+		flags: ["-v", "--verbose", "--foreground", "--preserve-status"],
+		valued: ["-s", "--signal", "-k", "--kill-after"],
+		operands: 1,
+	},
+	setsid: {
+		flags: ["-c", "--ctty", "-f", "--fork", "-w", "--wait"],
+		valued: [],
+	},
+	stdbuf: {
+		flags: [],
+		valued: ["-i", "--input", "-o", "--output", "-e", "--error"],
+	},
+	xargs: {
+		flags: ["-0", "--null", "-r", "--no-run-if-empty", "-t", "--verbose", "-x"],
+		valued: ["-d", "-E", "-I", "-L", "-n", "-P", "-s"],
+	},
+	flock: {
+		flags: ["-s", "--shared", "-x", "--exclusive", "-n", "--nonblock", "-v"],
+		valued: ["-w", "--timeout", "-E", "--conflict-exit-code"],
+		opaque: ["-c", "--command"],
+		operands: 1,
+	},
+	watch: {
+		flags: ["-x", "--exec", "-d", "-e", "-g", "-t", "--no-title", "-b", "-c"],
+		valued: ["-n", "--interval"],
+		requires: ["-x", "--exec"],
+	},
+	script: { flags: [], valued: [], requires: [] },
+	parallel: { flags: [], valued: [], requires: [] },
+};
+
+/** Whether a program starts another one that its arguments name. */
+export function isWrapper(name: string): boolean {
+	return Object.hasOwn(SYNTAX, name);
+}
+
+/** Reads a wrapper's arguments. An option that isn't known here makes them opaque. */
+export function innerCommand(name: string, args: readonly string[]): Inner {
+	const syntax = SYNTAX[name];
+	if (!syntax) return { kind: "none" };
+	const given = new Set<string>();
+	let at = 0;
+	for (; at < args.length; at++) {
+		const arg = args[at] ?? "";
+		if (arg === "--") {
+			at++;
+			break;
+		}
+		if (!arg.startsWith("-")) break;
+		const option = readOption(arg, syntax);
+		if (option === undefined) {
+			if (HELP.includes(arg) && args.length === 1) return { kind: "none" };
+			return opaque(`${name} ${arg} could change what is started`);
+		}
+		given.add(option.name);
+		if (option.takesNext) at++;
+	}
+	if (syntax.requires && !syntax.requires.some((option) => given.has(option)))
+		return opaque(`${name} hands its arguments to a shell`);
+	const env: Record<string, string> = {};
+	if (syntax.assignments) {
+		for (let arg = args[at]; arg?.includes("="); arg = args[++at]) {
+			const equals = arg.indexOf("=");
+			env[arg.slice(0, equals)] = arg.slice(equals + 1);
+		}
+	}
+	at += syntax.operands ?? 0;
+	const executable = args[at];
+	if (executable === undefined) {
+		return name === "xargs" || name === "nohup" || name === "watch"
+			? opaque(`${name} names no program to start`)
+			: { kind: "none" };
+	}
+	return { kind: "command", executable, args: args.slice(at + 1), env };
+}
+
+function readOption(
+	arg: string,
+	syntax: Syntax,
+): { name: string; takesNext: boolean } | undefined {
+	if (syntax.flags.includes(arg)) return { name: arg, takesNext: false };
+	if (syntax.valued.includes(arg)) return { name: arg, takesNext: true };
+	const attached = syntax.valued.some((option) =>
+		option.startsWith("--")
+			? arg.startsWith(`${option}=`)
+			: arg.startsWith(option) && !arg.startsWith("--"),
+	);
+	return attached ? { name: arg, takesNext: false } : undefined;
+}
+
+function opaque(reason: string): Inner {
+	return { kind: "opaque", reason };
+}
