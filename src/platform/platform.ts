@@ -1,0 +1,53 @@
+/** Signals that end, stop or continue a process; on Windows each of them ends it. */
+export type Signal = "SIGTERM" | "SIGKILL" | "SIGCONT" | "SIGSTOP";
+
+/** What a tree of processes uses at one moment; counters include children that ended. */
+export interface TreeSample {
+	readonly processCount: number;
+	readonly threadCount: number | undefined;
+	/** Seconds of CPU, user and system, since the tree's start. */
+	readonly cpuSeconds: number;
+	readonly memoryBytes: number;
+	readonly ioReadBytes: number | undefined;
+	readonly ioWriteBytes: number | undefined;
+}
+
+/** A started process and all that it started, for as long as any of it lives. */
+export interface Tree {
+	/** Signals every living member. */
+	signal(signal: Signal): void;
+	/** Pids of the members that live; a zombie does not. */
+	alive(): readonly number[];
+	/** Undefined once nothing of it lives. */
+	sample(): Promise<TreeSample | undefined>;
+	/** TCP ports on which members listen, ascending; undefined where the system isn't asked. */
+	listeningPorts(): readonly number[] | undefined;
+}
+
+/** Both ends of a kernel pipe, as file descriptors that children don't inherit. */
+export interface PipeEnds {
+	readonly read: number;
+	readonly write: number;
+}
+
+/** What differs between the systems; one is chosen at start. */
+export interface Platform {
+	/**
+	 * Kernel pipes for a child's streams; undefined where the runtime's own are
+	 * used. Children can open a pipe again by name (/dev/stderr), which they
+	 * can't with the socket pairs that the runtime makes.
+	 */
+	readonly pipes:
+		| {
+				open(): PipeEnds;
+				/** Makes writes that would block fail with EAGAIN instead. */
+				setNonBlocking(fd: number): void;
+		  }
+		| undefined;
+	/** Prepares this process, once, before it starts any other. */
+	prepareServer(): void;
+	/** Whether a file gives privileges by file capabilities. */
+	hasCapabilities(path: string): boolean;
+	/** Follows the tree of a process that was just started as the leader of its own group. */
+	track(leader: number): Tree;
+}

@@ -1,0 +1,55 @@
+import pidusage from "pidusage";
+import type { Platform, Signal, Tree, TreeSample } from "./platform.ts";
+import { sendSignal } from "./signal.ts";
+
+/**
+ * What macOS and Windows have in common so far: the runtime's own pipes, and
+ * pidusage for CPU and memory.
+ */
+export function createPortable(): Platform {
+	return {
+		pipes: undefined,
+		prepareServer() {},
+		hasCapabilities: () => false,
+		track: (leader) => new PortableTree(leader),
+	};
+}
+
+class PortableTree implements Tree {
+	/** Windows has no process groups; there the leader is signalled alone. */
+	readonly #target: number;
+
+	constructor(private readonly leader: number) {
+		this.#target = process.platform === "win32" ? leader : -leader;
+	}
+
+	signal(signal: Signal): void {
+		const hasStops = process.platform !== "win32";
+		if (hasStops || signal === "SIGTERM" || signal === "SIGKILL")
+			sendSignal(this.#target, signal);
+	}
+
+	alive(): readonly number[] {
+		return sendSignal(this.#target, 0) ? [this.leader] : [];
+	}
+
+	async sample(): Promise<TreeSample | undefined> {
+		try {
+			const usage = await pidusage(this.leader);
+			return {
+				processCount: 1,
+				threadCount: undefined,
+				cpuSeconds: usage.ctime / 1000,
+				memoryBytes: usage.memory,
+				ioReadBytes: undefined,
+				ioWriteBytes: undefined,
+			};
+		} catch {
+			return undefined;
+		}
+	}
+
+	listeningPorts(): undefined {
+		return undefined;
+	}
+}

@@ -1,0 +1,131 @@
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+
+/** What /proc/PID/stat says that matters here; times in clock ticks (proc_pid_stat(5)). */
+export interface ProcStat {
+	readonly pid: number;
+	readonly state: string;
+	readonly group: number;
+	readonly session: number;
+	/** Of the process and of its children that it waited for. */
+	readonly cpuTicks: number;
+	readonly threads: number;
+	/** Ticks after boot: with the pid it names one process for good. */
+	readonly startTime: number;
+	readonly residentPages: number;
+}
+
+/** Parses a line of /proc/PID/stat, whose second field may hold spaces and parentheses. */
+export function parseStat(text: string): ProcStat | undefined {
+	const close = text.lastIndexOf(")");
+	if (close < 0) return undefined;
+	// Field n of the manual page, counted from 1, is fields[n - 3].
+	const fields = text.slice(close + 2).split(" ");
+	const number = (field: number) => Number(fields[field - 3]);
+	return {
+		pid: Number.parseInt(text, 10),
+		state: fields[0] ?? "",
+		group: number(5),
+		session: number(6),
+		cpuTicks: number(14) + number(15) + number(16) + number(17),
+		threads: number(20),
+		startTime: number(22),
+		residentPages: number(24),
+	};
+}
+
+/** A process's stat; undefined where there is none of that pid. */
+export function readStat(pid: number): ProcStat | undefined {
+	const text = readIfThere(`/proc/${pid}/stat`);
+	return text === undefined ? undefined : parseStat(text);
+}
+
+/** Zombies and dead processes have ended and only wait to be reaped. */
+export function hasEnded(stat: ProcStat): boolean {
+	return stat.state === "Z" || stat.state === "X" || stat.state === "x";
+}
+
+/** Children of all threads of a process (CONFIG_PROC_CHILDREN). */
+export function childrenOf(pid: number): number[] {
+	try {
+		return readdirSync(`/proc/${pid}/task`).flatMap((thread) => {
+			const text = readIfThere(`/proc/${pid}/task/${thread}/children`) ?? "";
+			return text.split(" ").filter(Boolean).map(Number);
+		});
+	} catch {
+		return [];
+	}
+}
+
+/** The stat of every process on the machine. */
+export function allProcesses(): ProcStat[] {
+	return readdirSync("/proc").flatMap((name) => {
+		const pid = Number(name);
+		return Number.isInteger(pid) ? (readStat(pid) ?? []) : [];
+	});
+}
+
+/** Bytes that a process read and wrote through system calls; undefined where that is not ours to know. */
+export function readIo(
+	pid: number,
+): { readonly read: number; readonly written: number } | undefined {
+	const text = readIfThere(`/proc/${pid}/io`);
+	const value = (name: string) =>
+		Number(text?.match(new RegExp(`^${name}: (\\d+)$`, "m"))?.[1]);
+	return text === undefined
+		? undefined
+		: { read: value("rchar"), written: value("wchar") };
+}
+
+/** Ports of the listening TCP sockets that the processes hold, ascending. */
+export function listeningPorts(pids: readonly number[]): number[] {
+	const sockets = new Set(pids.flatMap(socketsOf));
+	if (sockets.size === 0) return [];
+	const namespace = pids[0];
+	const ports = ["tcp", "tcp6"].flatMap((table) =>
+		parseListening(readIfThere(`/proc/${namespace}/net/${table}`) ?? "")
+			.filter(({ inode }) => sockets.has(inode))
+			.map(({ port }) => port),
+	);
+	return [...new Set(ports)].sort((a, b) => a - b);
+}
+
+const LISTEN = "0A";
+
+/** The listening sockets in the text of /proc/net/tcp (proc_pid_net(5)). */
+export function parseListening(
+	text: string,
+): { readonly port: number; readonly inode: string }[] {
+	return text.split("\n").flatMap((line) => {
+		const [, local, , state, , , , , , inode] = line.trim().split(/\s+/);
+		if (state !== LISTEN || !local || !inode) return [];
+		return [{ port: Number.parseInt(local.split(":")[1] ?? "", 16), inode }];
+	});
+}
+
+function socketsOf(pid: number): string[] {
+	try {
+		return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+			const target = linkOf(`/proc/${pid}/fd/${fd}`);
+			return target?.match(/^socket:\[(\d+)\]$/)?.[1] ?? [];
+		});
+	} catch {
+		return [];
+	}
+}
+
+function linkOf(path: string): string | undefined {
+	try {
+		return readlinkSync(path);
+	} catch {
+		return undefined;
+	}
+}
+
+/** A process may end between any two looks at it. */
+function readIfThere(path: string): string | undefined {
+	try {
+		return readFileSync(path, "utf8");
+	} catch {
+		return undefined;
+	}
+}

@@ -1,0 +1,215 @@
+import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
+import { isAbsolute } from "node:path";
+import { messageOf, ProcessError, systemCode } from "../errors.ts";
+import type { Platform, Tree } from "../platform/platform.ts";
+import type { Admitted } from "../security/gate.ts";
+import { type InputStream, PipeInput, SinkInput } from "./stdin.ts";
+
+/** How a process ended, as the system tells it. */
+export interface Exit {
+	/** 128 + n for signal n, as a shell gives it. */
+	readonly exitCode: number;
+	readonly signal: string | null;
+	/** Seconds of CPU, its waited-for children included. */
+	readonly cpuSeconds: number;
+	readonly peakMemoryBytes: number;
+}
+
+/** A running child's streams and its end. */
+export interface Launched {
+	readonly pid: number;
+	readonly tree: Tree;
+	readonly stdin: InputStream | undefined;
+	readonly stdout: OutputStream | undefined;
+	readonly stderr: OutputStream | undefined;
+	readonly exited: Promise<Exit>;
+}
+
+/** The read end of a child's output. */
+export interface OutputStream {
+	readonly chunks: ReadableStream<Uint8Array>;
+	/** Gives the descriptor back, once the stream is no longer read. */
+	close(): void;
+}
+
+export interface StreamOptions {
+	/** Read standard output and error; otherwise they are discarded. */
+	readonly capture: boolean;
+	/** Give it a standard input that can be written; otherwise it reads its end at once. */
+	readonly input: boolean;
+}
+
+/** A stream's two sides: what the child is given, and what stays here. */
+interface Joint {
+	readonly child: number | "pipe" | "ignore";
+	/** Read or write end on this side; undefined where the runtime makes it. */
+	readonly ours: number | undefined;
+}
+
+/**
+ * Starts a process that the gate admitted, as the leader of a process group
+ * and session of its own.
+ *
+ * @throws ProcessError SPAWN_FAILED, PERMISSION_DENIED or INVALID_WORKING_DIRECTORY
+ */
+export function launch(
+	admitted: Admitted,
+	options: StreamOptions,
+	platform: Platform,
+): Launched {
+	const opened: number[] = [];
+	const { pipes } = platform;
+	const join = (wanted: boolean, toChild: boolean): Joint => {
+		if (!wanted) return { child: "ignore", ours: undefined };
+		if (!pipes) return { child: "pipe", ours: undefined };
+		const { read, write } = pipes.open();
+		opened.push(read, write);
+		return toChild
+			? { child: read, ours: write }
+			: { child: write, ours: read };
+	};
+	try {
+		const stdin = join(options.input, true);
+		const stdout = join(options.capture, false);
+		const stderr = join(options.capture, false);
+		if (stdin.ours !== undefined) pipes?.setNonBlocking(stdin.ours);
+		const child = spawn(admitted, [stdin.child, stdout.child, stderr.child]);
+		for (const { child: end } of [stdin, stdout, stderr])
+			if (typeof end === "number") closeSync(end);
+		return {
+			pid: child.pid,
+			tree: platform.track(child.pid),
+			stdin: inputOf(stdin, child.stdin),
+			stdout: outputOf(stdout, child.stdout),
+			stderr: outputOf(stderr, child.stderr),
+			exited: child.exited.then((code) => exitOf(child, code)),
+		};
+	} catch (error) {
+		for (const fd of opened) closeSync(fd);
+		throw error instanceof ProcessError ? error : failure(error, admitted);
+	}
+}
+
+type Stdio = [Joint["child"], Joint["child"], Joint["child"]];
+
+function spawn(admitted: Admitted, stdio: Stdio) {
+	const { executable, args, env, cwd } = admitted;
+	return Bun.spawn({
+		cmd: [executable.real, ...args],
+		argv0: executable.found,
+		cwd,
+		env,
+		stdio,
+		detached: true,
+		windowsHide: true,
+	});
+}
+
+type Child = ReturnType<typeof spawn>;
+
+function inputOf(joint: Joint, stdin: Child["stdin"]): InputStream | undefined {
+	if (joint.ours !== undefined) return new PipeInput(joint.ours);
+	return stdin && typeof stdin === "object" ? new SinkInput(stdin) : undefined;
+}
+
+function outputOf(
+	joint: Joint,
+	stream: Child["stdout"],
+): OutputStream | undefined {
+	const { ours } = joint;
+	if (ours !== undefined) {
+		return {
+			chunks: Bun.file(ours).stream(),
+			close: () => closeSync(ours),
+		};
+	}
+	return stream && typeof stream === "object"
+		? { chunks: stream, close() {} }
+		: undefined;
+}
+
+function exitOf(child: Child, exitCode: number): Exit {
+	const usage = child.resourceUsage();
+	const { signalCode } = child;
+	return {
+		exitCode,
+		// A real-time signal has a number only.
+		signal: typeof signalCode === "number" ? `SIG${signalCode}` : signalCode,
+		cpuSeconds: usage ? Number(usage.cpuTime.total) / 1e6 : 0,
+		peakMemoryBytes: usage?.maxRSS ?? 0,
+	};
+}
+
+/** The system's complaint as one about what was asked for. */
+function failure(error: unknown, admitted: Admitted): ProcessError {
+	const { executable, cwd } = admitted;
+	const code = systemCode(error) ?? "";
+	const details = { executable: executable.real, systemCode: code };
+	// The system names the command for a missing directory, too.
+	if (!isDirectory(cwd)) {
+		return new ProcessError(
+			"INVALID_WORKING_DIRECTORY",
+			`Working directory is gone: ${cwd}`,
+			"Create the directory first, or give another cwd.",
+			details,
+		);
+	}
+	if (code === "EACCES" || code === "EPERM") {
+		return new ProcessError(
+			"PERMISSION_DENIED",
+			`Permission denied: ${executable.real} can't be executed by the server's user`,
+			"The user makes the file executable (chmod +x), or names another one.",
+			details,
+		);
+	}
+	if (code === "E2BIG") {
+		return new ProcessError(
+			"SPAWN_FAILED",
+			"Argument list too long for the system",
+			"Pass fewer or shorter arguments, or the data through a file or standard input.",
+			details,
+		);
+	}
+	const reason = explain(code, executable.real) ?? messageOf(error);
+	return new ProcessError(
+		"SPAWN_FAILED",
+		`Process could not be started: ${reason}`,
+		"Check that the file is a program for this machine and that what it needs is installed.",
+		details,
+	);
+}
+
+function explain(code: string, path: string): string | undefined {
+	if (code === "ENOEXEC")
+		return `${path} is neither a program for this machine nor a script with a #! line`;
+	if (code === "EMFILE" || code === "ENFILE") return "too many open files";
+	if (code === "EAGAIN") return "the system's limit of processes is reached";
+	if (code !== "ENOENT") return undefined;
+	const interpreter = interpreterOf(path);
+	if (interpreter !== undefined && !existsSync(interpreter))
+		return `${path} needs the interpreter ${interpreter}, which is not there`;
+	return existsSync(path)
+		? `${path} needs a loader or interpreter that is not there`
+		: `${path} is gone`;
+}
+
+/** The interpreter that a script's first line names (execve(2)). */
+function interpreterOf(path: string): string | undefined {
+	try {
+		const fd = openSync(path, "r");
+		try {
+			const head = Buffer.alloc(256);
+			const length = readSync(fd, head);
+			const name = /^#!\s*(\S+)/.exec(head.toString("utf8", 0, length))?.[1];
+			return name !== undefined && isAbsolute(name) ? name : undefined;
+		} finally {
+			closeSync(fd);
+		}
+	} catch {
+		return undefined;
+	}
+}
+
+function isDirectory(path: string): boolean {
+	return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}

@@ -1,0 +1,296 @@
+import type { Config } from "../config/schema.ts";
+import { messageOf, ProcessError, violation } from "../errors.ts";
+import type { Platform } from "../platform/platform.ts";
+import type { LaunchRequest } from "../security/attempt.ts";
+import type { AuditEvent, AuditLog } from "../security/audit.ts";
+import type { Gate } from "../security/gate.ts";
+import { launch } from "./launcher.ts";
+import { Monitor } from "./monitor.ts";
+import { type Cause, ManagedProcess } from "./process.ts";
+import { InputClosedError } from "./stdin.ts";
+import {
+	type TerminationOutcome,
+	type TerminationRequest,
+	terminate,
+} from "./terminator.ts";
+
+export interface StartRequest extends LaunchRequest {
+	readonly name?: string | undefined;
+	/** Milliseconds after which the tree is ended. */
+	readonly timeout?: number | undefined;
+	readonly captureOutput?: boolean | undefined;
+	/** Written to standard input at once, however long the process takes to read it. */
+	readonly stdin?: string | undefined;
+	/** Close standard input after `stdin`, or at once. */
+	readonly closeStdin?: boolean | undefined;
+}
+
+export interface Started {
+	readonly process: ManagedProcess;
+	readonly warnings: readonly string[];
+}
+
+/** Grace of the server's own terminations (a deadline, the shutdown), in milliseconds. */
+const SERVER_GRACE = 2000;
+
+/** The table of the processes started here. */
+export class ProcessManager {
+	readonly monitor = new Monitor();
+	/** In the order of their starts. */
+	readonly #processes = new Map<number, ManagedProcess>();
+	#stopping = false;
+
+	constructor(
+		readonly config: Config,
+		private readonly gate: Gate,
+		private readonly platform: Platform,
+		private readonly audit: AuditLog,
+	) {}
+
+	/**
+	 * Starts a process, if the gate admits it.
+	 *
+	 * @throws ProcessError what the gate or the system said, or stdin_not_allowed,
+	 *   output_not_allowed
+	 */
+	async start(request: StartRequest): Promise<Started> {
+		const capture = this.#capture(request);
+		if (request.stdin !== undefined) this.#requireStdin();
+		const admitted = await this.gate.admit(request);
+		const input =
+			this.config.allowStdinInput &&
+			(request.stdin !== undefined || request.closeStdin !== true);
+		try {
+			if (this.#stopping) throw shuttingDown();
+			const launched = launch(admitted, { capture, input }, this.platform);
+			const process = new ManagedProcess(
+				{
+					name: request.name,
+					command: request.executable,
+					args: admitted.args,
+					cwd: admitted.cwd,
+					agent: admitted.agent,
+					deadlines: {
+						...(request.timeout !== undefined && { timeout: request.timeout }),
+						lifetime: this.config.maxProcessLifetime * 1000,
+					},
+				},
+				launched,
+				this.config.maxOutputBufferSize,
+				(expired, cause, message) => this.#expire(expired, cause, message),
+			);
+			this.#processes.delete(process.pid);
+			this.#processes.set(process.pid, process);
+			this.#feed(process, request);
+			void process.ended.then(() => {
+				admitted.release();
+				this.#recordEnd(process);
+				this.#forgetOldest();
+			});
+			this.#record(process, { result: "started", operation: "launch" });
+			return { process, warnings: admitted.warnings };
+		} catch (error) {
+			admitted.release();
+			this.audit.record({
+				level: "error",
+				operation: "launch",
+				executable: admitted.executable.real,
+				args: admitted.args,
+				cwd: admitted.cwd,
+				agent: admitted.agent,
+				result: "failed",
+				reason: messageOf(error),
+			});
+			throw error;
+		}
+	}
+
+	/** @throws ProcessError PROCESS_NOT_FOUND */
+	get(pid: number): ManagedProcess {
+		const process = this.#processes.get(pid);
+		if (process) return process;
+		throw new ProcessError(
+			"PROCESS_NOT_FOUND",
+			`Process ${pid} not found`,
+			"process_list shows the processes started here; an ended one is remembered only for a while (maxFinishedProcesses).",
+			{ pid },
+		);
+	}
+
+	list(): readonly ManagedProcess[] {
+		return [...this.#processes.values()];
+	}
+
+	/** Ends a process and its tree; see `terminate`. */
+	async terminate(
+		process: ManagedProcess,
+		request: TerminationRequest,
+	): Promise<TerminationOutcome> {
+		const outcome = await terminate(process, request);
+		const { survivors } = outcome;
+		this.#record(process, {
+			operation: "terminate",
+			level: survivors.length > 0 ? "error" : "info",
+			result: survivors.length > 0 ? "survived" : outcome.reason,
+			reason:
+				survivors.length > 0
+					? `still alive: ${survivors.join(", ")}`
+					: request.message,
+		});
+		return outcome;
+	}
+
+	/** Writes to a process's standard input; see `InputStream.write`. */
+	async write(
+		process: ManagedProcess,
+		bytes: Uint8Array,
+		timeout: number,
+	): Promise<number> {
+		this.#requireStdin();
+		const input = process.stdin;
+		if (process.state !== "running")
+			throw noStdin(process.pid, "the process has ended");
+		if (!input) throw noStdin(process.pid, "it was started with closeStdin");
+		if (input.closed) throw noStdin(process.pid, "it was closed");
+		try {
+			const written = await input.write(bytes, timeout);
+			this.#record(process, {
+				operation: "stdin",
+				result: written === bytes.length ? "written" : "partly written",
+				bytes: written,
+			});
+			return written;
+		} catch (error) {
+			if (!(error instanceof InputClosedError)) throw error;
+			throw noStdin(process.pid, "the process ended or closed it");
+		}
+	}
+
+	/** Ends every process and its tree, all at once; nothing is started any more. */
+	async stopAll(): Promise<void> {
+		this.#stopping = true;
+		const ending = this.list()
+			.filter(lives)
+			.map((process) =>
+				this.#endByServer(process, "shutdown", "ended as the server stopped"),
+			);
+		await Promise.all(ending);
+	}
+
+	#capture(request: StartRequest): boolean {
+		const allowed = this.config.allowOutputCapture;
+		if (request.captureOutput === true && !allowed) {
+			throw violation(
+				"output_not_allowed",
+				"Output capture is not allowed (allowOutputCapture)",
+				"Leave captureOutput out; or the user sets allowOutputCapture to true.",
+				{ key: "allowOutputCapture" },
+			);
+		}
+		return request.captureOutput ?? allowed;
+	}
+
+	#requireStdin(): void {
+		if (this.config.allowStdinInput) return;
+		throw violation(
+			"stdin_not_allowed",
+			"Input is not allowed (allowStdinInput)",
+			"Pass data through arguments or files; or the user sets allowStdinInput to true.",
+			{ key: "allowStdinInput" },
+		);
+	}
+
+	#feed(process: ManagedProcess, request: StartRequest): void {
+		const { stdin } = process;
+		if (!stdin) return;
+		// A process that ends without reading it all loses only what it didn't want.
+		if (request.stdin)
+			stdin
+				.write(Buffer.from(request.stdin), Number.POSITIVE_INFINITY)
+				.catch(() => {});
+		if (request.closeStdin) void stdin.end();
+	}
+
+	#expire(process: ManagedProcess, cause: Cause, message: string): void {
+		void this.#endByServer(process, cause, message);
+	}
+
+	async #endByServer(
+		process: ManagedProcess,
+		cause: Cause,
+		message: string,
+	): Promise<void> {
+		const grace = SERVER_GRACE;
+		await this.terminate(process, {
+			cause,
+			message,
+			force: false,
+			grace,
+			mayKill: true,
+		}).catch((error: unknown) => {
+			console.error(`mcp-process: ${process.pid}: ${messageOf(error)}`);
+		});
+	}
+
+	#recordEnd(process: ManagedProcess): void {
+		const { termination } = process;
+		if (!termination) return;
+		this.#record(process, {
+			operation: "exit",
+			level: process.state === "crashed" ? "warn" : "info",
+			result: termination.cause,
+			reason: termination.message,
+		});
+	}
+
+	/** Ended processes go, oldest first, unless something of their tree still lives. */
+	#forgetOldest(): void {
+		const ended = this.list().filter(({ state }) => state !== "running");
+		const surplus = ended.length - this.config.maxFinishedProcesses;
+		for (const process of ended.slice(0, Math.max(0, surplus))) {
+			if (!lives(process)) this.#processes.delete(process.pid);
+		}
+	}
+
+	#record(
+		process: ManagedProcess,
+		event: Omit<AuditEvent, "level"> & { level?: AuditEvent["level"] },
+	): void {
+		const { command, args, cwd, agent } = process.identity;
+		try {
+			this.audit.record({
+				level: "info",
+				executable: command,
+				args,
+				cwd,
+				agent,
+				pid: process.pid,
+				...event,
+			});
+		} catch (error) {
+			// The next launch is refused for it; what runs is still looked after.
+			console.error(`mcp-process: ${messageOf(error)}`);
+		}
+	}
+}
+
+function lives(process: ManagedProcess): boolean {
+	return process.state === "running" || process.tree.alive().length > 0;
+}
+
+function noStdin(pid: number, reason: string): ProcessError {
+	return new ProcessError(
+		"STDIN_NOT_AVAILABLE",
+		`Process stdin not available: ${pid}: ${reason}`,
+		"Start the process anew, without closeStdin, and write while it runs.",
+		{ pid, reason },
+	);
+}
+
+function shuttingDown(): ProcessError {
+	return new ProcessError(
+		"SPAWN_FAILED",
+		"The server is stopping; nothing is started any more",
+		"Start it anew once the server is back.",
+	);
+}

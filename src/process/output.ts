@@ -1,0 +1,127 @@
+/** Part of a stream. */
+export interface Slice {
+	readonly bytes: Uint8Array;
+	/** Offset of the first byte in `bytes`. */
+	readonly start: number;
+	/** Offset after the last byte in `bytes`. */
+	readonly end: number;
+}
+
+const SMALLEST_BLOCK = 1024;
+const LARGEST_BLOCK = 256 * 1024;
+
+/**
+ * The last bytes of a stream, up to a bound. Every byte has an offset from the
+ * stream's start, which never changes; when the bound is passed the oldest are
+ * dropped.
+ *
+ * Bytes are kept in blocks that grow with the stream, so that a thousand quiet
+ * processes cost little and a loud one costs few blocks.
+ */
+export class OutputRing {
+	readonly #blocks: Uint8Array[] = [];
+	/** Bytes used of the last block. */
+	#used = 0;
+	/** Offset of the first block's first byte; what is held may start within it. */
+	#base = 0;
+	#start = 0;
+	#end = 0;
+	#ended = false;
+
+	/** @param capacity bytes held at most */
+	constructor(readonly capacity: number) {}
+
+	/** Offset of the oldest byte held: how many were dropped. */
+	get start(): number {
+		return this.#start;
+	}
+
+	/** Offset after the newest byte: how many the stream gave. */
+	get end(): number {
+		return this.#end;
+	}
+
+	/** Bytes held. */
+	get size(): number {
+		return this.#end - this.#start;
+	}
+
+	/** Whether the stream's end was reached. */
+	get ended(): boolean {
+		return this.#ended;
+	}
+
+	append(chunk: Uint8Array): void {
+		// Of a chunk larger than all that can be held, only the end would stay.
+		const skipped = Math.max(0, chunk.length - this.capacity);
+		if (skipped > 0) this.#clear(this.#end + skipped);
+		let rest = chunk.subarray(skipped);
+		while (rest.length > 0) {
+			const block = this.#room();
+			const taken = rest.subarray(0, block.length - this.#used);
+			block.set(taken, this.#used);
+			this.#used += taken.length;
+			this.#end += taken.length;
+			rest = rest.subarray(taken.length);
+		}
+		this.#drop();
+	}
+
+	finish(): void {
+		this.#ended = true;
+	}
+
+	/**
+	 * Up to `limit` bytes from `offset` on; from the oldest ones held where those
+	 * at `offset` were dropped.
+	 */
+	read(offset: number, limit: number): Slice {
+		const start = Math.min(Math.max(offset, this.#start), this.#end);
+		const end = Math.min(this.#end, start + limit);
+		const bytes = new Uint8Array(end - start);
+		let at = this.#base;
+		for (const block of this.#blocks) {
+			const from = Math.max(start, at);
+			const to = Math.min(end, at + block.length);
+			if (from < to)
+				bytes.set(block.subarray(from - at, to - at), from - start);
+			at += block.length;
+			if (at >= end) break;
+		}
+		return { bytes, start, end };
+	}
+
+	/** The block to write to, with at least one byte free. */
+	#room(): Uint8Array {
+		const last = this.#blocks.at(-1);
+		if (last && this.#used < last.length) return last;
+		const size = Math.min(
+			Math.max(SMALLEST_BLOCK, this.size),
+			LARGEST_BLOCK,
+			Math.max(SMALLEST_BLOCK, this.capacity),
+		);
+		const block = new Uint8Array(size);
+		this.#blocks.push(block);
+		this.#used = 0;
+		return block;
+	}
+
+	#drop(): void {
+		this.#start = Math.max(this.#start, this.#end - this.capacity);
+		let first = this.#blocks[0];
+		while (first && this.#blocks.length > 1) {
+			if (this.#base + first.length > this.#start) return;
+			this.#base += first.length;
+			this.#blocks.shift();
+			first = this.#blocks[0];
+		}
+	}
+
+	#clear(offset: number): void {
+		this.#blocks.length = 0;
+		this.#used = 0;
+		this.#base = offset;
+		this.#start = offset;
+		this.#end = offset;
+	}
+}

@@ -1,0 +1,198 @@
+import type { Exit, Launched, OutputStream } from "./launcher.ts";
+import { OutputRing } from "./output.ts";
+import type { InputStream } from "./stdin.ts";
+import { after, type Cancel, settlesWithin } from "./timer.ts";
+
+export const STATES = ["running", "stopped", "crashed"] as const;
+export type State = (typeof STATES)[number];
+
+export const CAUSES = [
+	"exited",
+	"signaled",
+	"terminated",
+	"timeout",
+	"lifetime",
+	"cpu_limit",
+	"memory_limit",
+	"cpu_time_limit",
+	"process_limit",
+	"out_of_memory",
+	"shutdown",
+] as const;
+export type Cause = (typeof CAUSES)[number];
+
+/** Why and how a process ended. */
+export interface Termination {
+	readonly cause: Cause;
+	/** 128 + n for signal n, as a shell gives it. */
+	readonly exitCode: number;
+	readonly signal: string | null;
+	readonly message: string;
+	readonly endedAt: Date;
+}
+
+export type Status =
+	| { readonly state: "running" }
+	| {
+			readonly state: "stopped" | "crashed";
+			readonly termination: Termination;
+			readonly exit: Exit;
+	  };
+
+/** What a process is known by from its start to its being forgotten. */
+export interface Identity {
+	readonly name: string | undefined;
+	/** The executable as it was asked for. */
+	readonly command: string;
+	readonly args: readonly string[];
+	readonly cwd: string;
+	readonly agent: string;
+	/** Milliseconds after which it is ended, each with the cause it then has. */
+	readonly deadlines: Readonly<Partial<Record<"timeout" | "lifetime", number>>>;
+}
+
+/** How long output may be still for, in milliseconds, before an ended process's pipe counts as read. */
+const QUIET = 25;
+/** How long an ended process's output is waited for where another one keeps writing. */
+const LONGEST_DRAIN = 500;
+
+/** A process started here: its streams, its state, and why it ended. */
+export class ManagedProcess {
+	readonly pid: number;
+	readonly startedAt: Date;
+	readonly stdout: OutputRing;
+	readonly stderr: OutputRing;
+	readonly captured: boolean;
+	readonly stdin: InputStream | undefined;
+	/** Resolves when it has ended and what it wrote was read; never rejects. */
+	readonly ended: Promise<void>;
+	readonly tree: Launched["tree"];
+
+	#status: Status = { state: "running" };
+	#blame: { readonly cause: Cause; readonly message: string } | undefined;
+	readonly #timers: Cancel[] = [];
+	/** Chunks of output so far; it stands still when the pipes are empty. */
+	#chunks = 0;
+
+	/**
+	 * @param capacity bytes of output kept for each stream
+	 * @param expire called when a deadline passes
+	 */
+	constructor(
+		readonly identity: Identity,
+		launched: Launched,
+		capacity: number,
+		expire: (process: ManagedProcess, cause: Cause, message: string) => void,
+	) {
+		this.pid = launched.pid;
+		this.startedAt = new Date();
+		this.stdin = launched.stdin;
+		this.captured = launched.stdout !== undefined;
+		this.stdout = new OutputRing(capacity);
+		this.stderr = new OutputRing(capacity);
+		this.tree = launched.tree;
+		const read = Promise.all([
+			this.#pump(launched.stdout, this.stdout),
+			this.#pump(launched.stderr, this.stderr),
+		]);
+		this.ended = launched.exited.then((exit) => this.#finish(exit, read));
+		for (const cause of ["timeout", "lifetime"] as const) {
+			const delay = identity.deadlines[cause];
+			if (delay === undefined) continue;
+			const message =
+				cause === "timeout"
+					? `ended after its timeout of ${delay} ms`
+					: `ended after ${delay / 1000} s (maxProcessLifetime)`;
+			this.#timers.push(after(delay, () => expire(this, cause, message)));
+		}
+	}
+
+	get status(): Status {
+		return this.#status;
+	}
+
+	get state(): State {
+		return this.#status.state;
+	}
+
+	get termination(): Termination | undefined {
+		const status = this.#status;
+		return status.state === "running" ? undefined : status.termination;
+	}
+
+	/** Milliseconds from its start to its end, or to now. */
+	get uptime(): number {
+		const end = this.termination?.endedAt.getTime() ?? Date.now();
+		return Math.max(0, end - this.startedAt.getTime());
+	}
+
+	/** Says why it is about to be ended; the first word counts. */
+	blame(cause: Cause, message: string): void {
+		this.#blame ??= { cause, message };
+	}
+
+	async #finish(exit: Exit, read: Promise<unknown>): Promise<void> {
+		for (const cancel of this.#timers) cancel();
+		const endedAt = new Date();
+		this.stdin?.close();
+		await this.#drain(read);
+		const termination = explain(exit, this.#blame, endedAt);
+		this.#status = { state: stateOf(termination), termination, exit };
+	}
+
+	/**
+	 * Waits for what the process wrote before it ended. The end of its streams
+	 * would be too much to wait for: a descendant may hold them for hours.
+	 */
+	async #drain(read: Promise<unknown>): Promise<void> {
+		const limit = performance.now() + LONGEST_DRAIN;
+		let before: number;
+		do {
+			before = this.#chunks;
+			if (await settlesWithin(read, QUIET)) return;
+		} while (this.#chunks !== before && performance.now() < limit);
+	}
+
+	async #pump(
+		stream: OutputStream | undefined,
+		ring: OutputRing,
+	): Promise<void> {
+		if (!stream) return ring.finish();
+		try {
+			for await (const chunk of stream.chunks) {
+				this.#chunks++;
+				ring.append(chunk);
+			}
+		} catch {
+			// A read that fails is the end of what can be read.
+		} finally {
+			stream.close();
+			ring.finish();
+		}
+	}
+}
+
+function explain(
+	exit: Exit,
+	blame: { readonly cause: Cause; readonly message: string } | undefined,
+	endedAt: Date,
+): Termination {
+	const { exitCode, signal } = exit;
+	if (blame) return { ...blame, exitCode, signal, endedAt };
+	return {
+		cause: signal === null ? "exited" : "signaled",
+		exitCode,
+		signal,
+		message:
+			signal === null
+				? `exited with code ${exitCode}`
+				: `ended by ${signal}, which did not come from this server`,
+		endedAt,
+	};
+}
+
+function stateOf({ cause, exitCode }: Termination): "stopped" | "crashed" {
+	const asked = cause === "terminated" || cause === "shutdown";
+	const succeeded = cause === "exited" && exitCode === 0;
+	return asked || succeeded ? "stopped" : "crashed";
+}
