@@ -1,0 +1,53 @@
+import { Server } from "@modelcontextprotocol/sdk/server/index.js";
+import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
+import {
+	CallToolRequestSchema,
+	ListToolsRequestSchema,
+} from "@modelcontextprotocol/sdk/types.js";
+import { CfWorkerJsonSchemaValidator } from "@modelcontextprotocol/sdk/validation/cfworker";
+import type { ProcessManager } from "./process/manager.ts";
+import { type ServedTool, unknownTool } from "./tools/tool.ts";
+
+/** What a model that has never seen the tools needs to know; under 2 KB. */
+const INSTRUCTIONS = `Starts and manages programs on the user's machine, within a policy that the user set and no call can change.
+
+- process_start runs one program with a list of arguments, without a shell, and returns its pid at once. Then read with process_get_output, passing the last cursor to get only what is new.
+- Programs that read their input to its end (cat, sort, python3 -) need closeStdin: true, or process_send_stdin with end: true.
+- process_terminate ends a process and everything that it started. All processes end with this server.
+- A refusal (code SECURITY_VIOLATION and others) says which rule refused and, in remediation, what would be allowed. Trying the same in disguise does not work; ask the user to change the policy instead.`;
+
+export interface ServerOptions {
+	readonly version: string;
+	readonly manager: ProcessManager;
+	readonly tools: readonly ServedTool[];
+}
+
+/** Serves tools over a transport until that closes. */
+export async function serveTools(
+	transport: Transport,
+	{ version, manager, tools }: ServerOptions,
+): Promise<void> {
+	const server = new Server(
+		{ name: "mcp-process", version },
+		{
+			capabilities: { tools: {} },
+			instructions: INSTRUCTIONS,
+			// The SDK's default compiles code from strings, which the executable forbids.
+			jsonSchemaValidator: new CfWorkerJsonSchemaValidator(),
+		},
+	);
+	const byName = new Map(tools.map((tool) => [tool.name, tool]));
+	server.setRequestHandler(ListToolsRequestSchema, () => ({
+		tools: tools.map((tool) => tool.listing()),
+	}));
+	server.setRequestHandler(CallToolRequestSchema, ({ params }) => {
+		const tool = byName.get(params.name);
+		if (!tool) return unknownTool(params.name, [...byName.keys()]);
+		const agent = server.getClientVersion()?.name ?? "unknown";
+		return tool.call(params.arguments, { manager, agent });
+	});
+	server.onerror = (error) => {
+		console.error(`mcp-process: protocol: ${error.message}`);
+	};
+	await server.connect(transport);
+}

@@ -1,0 +1,175 @@
+import { isUtf8 } from "node:buffer";
+import { z } from "zod";
+import { ProcessError, violation } from "../errors.ts";
+import {
+	checkCursor,
+	ENCODINGS,
+	type Encoding,
+	formatCursor,
+	parseCursor,
+	readOutput,
+} from "../process/reader.ts";
+import { pid, state, termination, terminationOf } from "./fields.ts";
+import { defineTool } from "./tool.ts";
+
+/** Milliseconds that a write may wait for a process that doesn't read; clients give up on a call after 60 s. */
+const WRITE_TIMEOUT = 10_000;
+
+export const processSendStdin = defineTool({
+	name: "process_send_stdin",
+	title: "Write to a process's standard input",
+	description:
+		"Writes data to the standard input of a running process; end a line with \\n, as most programs wait for it. With end, closes the input afterwards, which programs such as cat or sort wait for. If the process doesn't read, the call returns after 10 s with the bytes that were taken; send the rest again.",
+	kind: "feeds",
+	input: z.strictObject({
+		pid,
+		data: z.string().default("").describe("What to write."),
+		encoding: z
+			.enum(ENCODINGS)
+			.default("utf-8")
+			.describe("How data is to be turned into bytes."),
+		end: z
+			.boolean()
+			.default(false)
+			.describe("Close the standard input after data."),
+	}),
+	output: z.object({
+		bytesWritten: z
+			.number()
+			.int()
+			.describe("Bytes that the process's pipe took."),
+	}),
+	async run({ pid, data, encoding, end }, { manager }) {
+		const process = manager.get(pid);
+		const bytes = decode(data, encoding);
+		if (manager.config.blockBinaryStdin) refuseBinary(bytes);
+		const bytesWritten = await manager.write(process, bytes, WRITE_TIMEOUT);
+		if (end && bytesWritten === bytes.length) await process.stdin?.end();
+		return { bytesWritten };
+	},
+});
+
+/** @throws ProcessError INVALID_ARGUMENT on text that is not of the encoding */
+function decode(data: string, encoding: Encoding): Uint8Array {
+	const valid =
+		encoding === "hex"
+			? /^(?:[0-9a-f]{2})*$/i.test(data)
+			: encoding === "base64"
+				? /^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(data) &&
+					data.replace(/[\s=]/g, "").length % 4 !== 1
+				: encoding === "latin1"
+					? !/[^\0-\xff]/.test(data)
+					: true;
+	if (valid) return Buffer.from(data, encoding);
+	throw new ProcessError(
+		"INVALID_ARGUMENT",
+		`data: not valid ${encoding}`,
+		"Correct data, or give the encoding that it has.",
+		{ field: "data" },
+	);
+}
+
+function refuseBinary(bytes: Uint8Array): void {
+	if (isUtf8(bytes) && !bytes.includes(0)) return;
+	throw violation(
+		"stdin_not_allowed",
+		"Binary input is not allowed (blockBinaryStdin)",
+		"Send text; or the user sets blockBinaryStdin to false.",
+		{ key: "blockBinaryStdin" },
+	);
+}
+
+const bytesOfStreams = z.object({
+	stdout: z.number().int().describe("Bytes of standard output."),
+	stderr: z.number().int().describe("Bytes of standard error."),
+});
+
+export const processGetOutput = defineTool({
+	name: "process_get_output",
+	title: "Read a process's output",
+	description:
+		"Reads what a process, running or ended, wrote to its standard output and standard error. Without cursor it starts at the oldest output that is kept; pass the cursor of the last reply to get only what is new. A reply holds a limited amount: if truncated is true, call again with cursor for the rest. tailLines gives only the last lines. When there is nothing new, stdout and stderr are empty.",
+	kind: "reads",
+	input: z.strictObject({
+		pid,
+		stream: z
+			.enum(["stdout", "stderr", "both"])
+			.default("both")
+			.describe("Which stream to read."),
+		encoding: z
+			.enum(ENCODINGS)
+			.default("utf-8")
+			.describe(
+				"utf-8: as text, invalid bytes replaced, characters never split. base64, hex: the exact bytes.",
+			),
+		cursor: z
+			.string()
+			.optional()
+			.describe("The cursor of an earlier reply: read on from there."),
+		tailLines: z
+			.number()
+			.int()
+			.min(1)
+			.optional()
+			.describe("Only the last so many lines of each stream."),
+		maxBytes: z
+			.number()
+			.int()
+			.min(1)
+			.optional()
+			.describe(
+				"Bytes of output in this reply, both streams together; the policy's maxResponseSize bounds it.",
+			),
+	}),
+	output: z.object({
+		pid,
+		state,
+		stdout: z.string().describe("Standard output, in the encoding asked for."),
+		stderr: z.string().describe("Standard error, in the encoding asked for."),
+		stdoutBytes: z.number().int().describe("Bytes of standard output kept."),
+		stderrBytes: z.number().int().describe("Bytes of standard error kept."),
+		cursor: z.string().describe("Pass it on to read only what comes after."),
+		dropped: bytesOfStreams.describe(
+			"Bytes after the request's cursor that were lost, as the buffer keeps only the newest.",
+		),
+		truncated: z
+			.boolean()
+			.describe(
+				"More is there than this reply may hold: read on with cursor; with tailLines, older bytes of those lines were left out.",
+			),
+		termination: termination.optional(),
+	}),
+	run(input, { manager }) {
+		const process = manager.get(input.pid);
+		if (!process.captured) {
+			throw new ProcessError(
+				"OUTPUT_NOT_CAPTURED",
+				`Output of process ${input.pid} was not captured`,
+				manager.config.allowOutputCapture
+					? "Start it with captureOutput: true to read its output."
+					: "The user's policy discards output (allowOutputCapture).",
+				{ pid: input.pid },
+			);
+		}
+		const limit = manager.config.maxResponseSize;
+		const cursor =
+			input.cursor === undefined ? undefined : parseCursor(input.cursor);
+		if (cursor) checkCursor(cursor, process);
+		const result = readOutput(process, {
+			stream: input.stream,
+			encoding: input.encoding,
+			cursor,
+			tailLines: input.tailLines,
+			maxBytes: Math.min(input.maxBytes ?? limit, limit),
+		});
+		return {
+			...result,
+			pid: process.pid,
+			state: process.state,
+			stdoutBytes: process.stdout.size,
+			stderrBytes: process.stderr.size,
+			cursor: formatCursor(result.cursor),
+			...terminationOf(process),
+		};
+	},
+});

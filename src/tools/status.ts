@@ -1,0 +1,200 @@
+import { z } from "zod";
+import type { ProcessManager } from "../process/manager.ts";
+import type { ManagedProcess } from "../process/process.ts";
+import { STATES } from "../process/process.ts";
+import {
+	exitCode,
+	exitCodeOf,
+	pid,
+	startTime,
+	state,
+	termination,
+	terminationOf,
+	uptime,
+} from "./fields.ts";
+import { defineTool } from "./tool.ts";
+
+const usage = {
+	cpuPercent: z
+		.number()
+		.describe(
+			"CPU of the whole tree, 100 = one core: since the last look, at the first one since the start.",
+		),
+	memoryMB: z.number().describe("Resident memory of the tree, MB (2^20)."),
+	threadCount: z
+		.number()
+		.int()
+		.optional()
+		.describe("Threads of the tree; absent where the system isn't asked."),
+	ioRead: z
+		.number()
+		.optional()
+		.describe("Bytes read by system calls; absent where unknown."),
+	ioWrite: z
+		.number()
+		.optional()
+		.describe("Bytes written by system calls; absent where unknown."),
+	uptime,
+	processCount: z.number().int().describe("Processes of the tree."),
+	cpuSeconds: z.number().describe("CPU seconds that the tree used so far."),
+	peakMemoryMB: z.number().describe("The highest memoryMB seen, MB."),
+};
+
+const limit = z.object({
+	name: z.string().describe("The limit's name."),
+	limit: z.number().describe("Its value."),
+	used: z.number().describe("How much of it is used."),
+	unit: z.string().describe("The unit of both."),
+	enforcedBy: z.string().describe("What holds the process to it."),
+});
+
+export const processGetStats = defineTool({
+	name: "process_get_stats",
+	title: "Measure a process",
+	description:
+		"Measures what a process and everything that it started use: CPU percent (100 = one core), memory, threads, bytes read and written, number of processes, CPU seconds, peak memory, and the limits that hold for it. Of an ended process it gives the totals.",
+	kind: "reads",
+	input: z.strictObject({ pid }),
+	output: z.object({
+		pid,
+		state,
+		...usage,
+		limits: z
+			.array(limit)
+			.describe("Limits that hold for the process, and their use."),
+	}),
+	async run({ pid }, { manager }) {
+		const process = manager.get(pid);
+		const figures = await manager.monitor.usage(process);
+		return {
+			pid,
+			state: process.state,
+			...figures,
+			uptime: process.uptime,
+			limits: limitsOf(process),
+		};
+	},
+});
+
+function limitsOf(process: ManagedProcess): z.input<typeof limit>[] {
+	const { timeout, lifetime } = process.identity.deadlines;
+	const deadlines = [
+		["timeout", timeout],
+		["maxProcessLifetime", lifetime],
+	] as const;
+	return deadlines.flatMap(([name, value]) =>
+		value === undefined
+			? []
+			: [
+					{
+						name,
+						limit: value,
+						used: process.uptime,
+						unit: "ms",
+						enforcedBy: "a timer of the server",
+					},
+				],
+	);
+}
+
+export const processList = defineTool({
+	name: "process_list",
+	title: "List processes",
+	description:
+		"Lists the processes started here, running ones and the latest ended ones, oldest first, with pid, command, state and exit code; optionally only those in one state or of one name.",
+	kind: "reads",
+	input: z.strictObject({
+		state: z.enum(STATES).optional().describe("Only those in this state."),
+		name: z.string().optional().describe("Only those of this name."),
+	}),
+	output: z.object({
+		processes: z
+			.array(
+				z.object({
+					pid,
+					name: z.string().optional().describe("The name it was given."),
+					command: z.string().describe("The executable as it was asked for."),
+					args: z.array(z.string()).describe("Its arguments."),
+					state,
+					startTime,
+					uptime,
+					exitCode: exitCode.optional(),
+				}),
+			)
+			.describe("The processes, oldest first."),
+		groups: z.array(z.object({})).describe("Groups of processes."),
+		services: z.array(z.object({})).describe("Supervised services."),
+	}),
+	run(filter, { manager }) {
+		const processes = manager
+			.list()
+			.filter(
+				(process) =>
+					(filter.state === undefined || process.state === filter.state) &&
+					(filter.name === undefined || process.identity.name === filter.name),
+			)
+			.map((process) => ({
+				pid: process.pid,
+				...(process.identity.name !== undefined && {
+					name: process.identity.name,
+				}),
+				command: process.identity.command,
+				args: [...process.identity.args],
+				state: process.state,
+				startTime: process.startedAt.toISOString(),
+				uptime: process.uptime,
+				...exitCodeOf(process),
+			}));
+		return { processes, groups: [], services: [] };
+	},
+});
+
+export const processGetStatus = defineTool({
+	name: "process_get_status",
+	title: "Look at a process",
+	description:
+		"Tells the state of one process, running or ended: command, arguments, directory, how long it ran, how it ended (exit code, signal, cause), what it uses, and the TCP ports on which it or its children listen.",
+	kind: "reads",
+	input: z.strictObject({ pid }),
+	output: z.object({
+		pid,
+		command: z.string().describe("The executable as it was asked for."),
+		args: z.array(z.string()).describe("Its arguments."),
+		cwd: z.string().describe("Its working directory, links resolved."),
+		state,
+		startTime,
+		uptime,
+		exitCode: exitCode.optional(),
+		termination: termination.optional(),
+		stats: z
+			.object(usage)
+			.describe("What it uses, as process_get_stats tells it."),
+		ports: z
+			.array(z.number().int())
+			.optional()
+			.describe(
+				"Listening TCP ports of the tree; absent where the system isn't asked.",
+			),
+	}),
+	run: ({ pid }, { manager }) => statusOf(manager, pid),
+});
+
+async function statusOf(manager: ProcessManager, pid: number) {
+	const process = manager.get(pid);
+	const { command, args, cwd } = process.identity;
+	const figures = await manager.monitor.usage(process);
+	const ports = process.tree.listeningPorts();
+	return {
+		pid,
+		command,
+		args: [...args],
+		cwd,
+		state: process.state,
+		startTime: process.startedAt.toISOString(),
+		uptime: process.uptime,
+		...exitCodeOf(process),
+		...terminationOf(process),
+		stats: { ...figures, uptime: process.uptime },
+		...(ports && { ports: [...ports] }),
+	};
+}

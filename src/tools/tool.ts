@@ -1,0 +1,181 @@
+import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types.js";
+import { z } from "zod";
+import { formatPath } from "../config/document.ts";
+import { describeIssue } from "../config/issues.ts";
+import { messageOf, ProcessError } from "../errors.ts";
+import type { ProcessManager } from "../process/manager.ts";
+
+/** What a tool may use. */
+export interface ToolContext {
+	readonly manager: ProcessManager;
+	/** The client's name, as it gave it. */
+	readonly agent: string;
+}
+
+/** What a call can do to the world; the annotations follow from it. */
+export type ToolKind = "reads" | "starts" | "feeds" | "ends";
+
+const ANNOTATIONS: Readonly<Record<ToolKind, Tool["annotations"]>> = {
+	reads: {
+		readOnlyHint: true,
+		destructiveHint: false,
+		idempotentHint: true,
+		openWorldHint: false,
+	},
+	starts: {
+		readOnlyHint: false,
+		destructiveHint: true,
+		idempotentHint: false,
+		openWorldHint: true,
+	},
+	feeds: {
+		readOnlyHint: false,
+		destructiveHint: true,
+		idempotentHint: false,
+		openWorldHint: true,
+	},
+	ends: {
+		readOnlyHint: false,
+		destructiveHint: true,
+		idempotentHint: true,
+		openWorldHint: false,
+	},
+};
+
+interface ToolDefinition<I extends z.ZodObject, O extends z.ZodObject> {
+	readonly name: string;
+	readonly title: string;
+	/** Starts with what the tool does. */
+	readonly description: string;
+	readonly kind: ToolKind;
+	readonly input: I;
+	/** The result without `status`, which every result has. */
+	readonly output: O;
+	run(
+		input: z.output<I>,
+		context: ToolContext,
+	): Promise<z.input<O>> | z.input<O>;
+}
+
+/** A tool as the server offers it. */
+export interface ServedTool {
+	readonly name: string;
+	/** As `tools/list` gives it; made once, when first asked for. */
+	readonly listing: () => Tool;
+	call(input: unknown, context: ToolContext): Promise<CallToolResult>;
+}
+
+/** Makes a tool of its schemas and its function: input is checked, output is checked, errors are told. */
+export function defineTool<I extends z.ZodObject, O extends z.ZodObject>(
+	definition: ToolDefinition<I, O>,
+): ServedTool {
+	const { name, title, description, kind, input } = definition;
+	const output = definition.output.extend({
+		status: z.literal("success").describe("The call did what it was asked."),
+	});
+	let listing: Tool | undefined;
+	return {
+		name,
+		listing: () => {
+			listing ??= {
+				name,
+				title,
+				description,
+				annotations: { title, ...ANNOTATIONS[kind] },
+				inputSchema: objectSchema(input, "input"),
+				outputSchema: objectSchema(output, "output"),
+			};
+			return listing;
+		},
+		async call(raw, context) {
+			try {
+				const parsed = parseInput(input, raw ?? {});
+				const result = await definition.run(parsed, context);
+				return success(output.parse({ status: "success", ...result }));
+			} catch (error) {
+				return failure(error);
+			}
+		},
+	};
+}
+
+/** The result of a call to a tool that is not there. */
+export function unknownTool(
+	name: string,
+	known: readonly string[],
+): CallToolResult {
+	return failure(
+		new ProcessError(
+			"UNKNOWN_TOOL",
+			`Unknown tool: ${JSON.stringify(name)}`,
+			`Use one of: ${known.join(", ")}.`,
+		),
+	);
+}
+
+function parseInput<I extends z.ZodObject>(
+	schema: I,
+	raw: unknown,
+): z.output<I> {
+	const result = schema.safeParse(raw);
+	if (result.success) return result.data;
+	const problems = result.error.issues.flatMap((issue) =>
+		describeIssue(issue, (path) =>
+			path.length === 0 ? Object.keys(schema.shape) : [],
+		),
+	);
+	const [first] = problems;
+	throw new ProcessError(
+		"INVALID_ARGUMENT",
+		problems
+			.map(({ path, message }) =>
+				path.length === 0 ? message : `${formatPath(path)}: ${message}`,
+			)
+			.join("; "),
+		"Call again with the field corrected; the tool's input schema says what it takes.",
+		first && first.path.length > 0
+			? { field: formatPath(first.path) }
+			: undefined,
+	);
+}
+
+function success(result: Record<string, unknown>): CallToolResult {
+	return {
+		structuredContent: result,
+		content: [{ type: "text", text: JSON.stringify(result) }],
+	};
+}
+
+function failure(error: unknown): CallToolResult {
+	const known =
+		error instanceof ProcessError
+			? error
+			: new ProcessError(
+					"INTERNAL_ERROR",
+					`Internal error: ${messageOf(error)}`,
+					"This is a defect of the server; the call may work in another form.",
+				);
+	if (known !== error) console.error("mcp-process: internal error:", error);
+	const { code, message, remediation, details } = known;
+	const body = {
+		status: "error",
+		code,
+		message,
+		remediation,
+		...(details && { details }),
+		timestamp: new Date().toISOString(),
+	};
+	return {
+		isError: true,
+		content: [{ type: "text", text: JSON.stringify(body) }],
+	};
+}
+
+/** A schema in the form in which clients take it: an object at its root, no dialect named. */
+function objectSchema(
+	schema: z.ZodObject,
+	io: "input" | "output",
+): Tool["inputSchema"] {
+	const { $schema: _, ...rest } = z.toJSONSchema(schema, { io });
+	return { ...rest, type: "object" } as Tool["inputSchema"];
+}
