@@ -80,10 +80,11 @@ export class TestServer implements AsyncDisposable {
 		const scratch = new Scratch();
 		const path = scratch.write(
 			"config.json",
-			JSON.stringify({
-				auditLogPath: join(scratch.path, "audit.log"),
-				...config,
-			}),
+			JSON.stringify(
+				{ auditLogPath: join(scratch.path, "audit.log"), ...config },
+				null,
+				2,
+			),
 		);
 		const transport = new StdioClientTransport({
 			command: BINARY,
