@@ -1,12 +1,20 @@
+/**
+ * Makes everything that is made: the program (`bun build.ts`), and the tables of
+ * README.md (`bun build.ts --docs`), whose one source is the code.
+ */
 import { mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { z } from "zod";
+import { sections } from "./src/config/sections.ts";
+import { tools } from "./src/tools/index.ts";
 
 const ROOT = import.meta.dir;
 const WINDOWS = process.platform === "win32";
 const OUTFILE = join(ROOT, "dist", `mcp-process${WINDOWS ? ".exe" : ""}`);
+const README = join(ROOT, "README.md");
 
 /** Compiles the program for this machine. */
-async function build(outfile: string): Promise<void> {
+async function compile(outfile: string): Promise<void> {
 	await mkdir(dirname(outfile), { recursive: true });
 	await rm(outfile, { force: true });
 	const result = await Bun.build({
@@ -34,5 +42,113 @@ async function build(outfile: string): Promise<void> {
 	if (!result.success) process.exit(1);
 }
 
-await build(OUTFILE);
-console.log(`Built ${OUTFILE}`);
+/** README.md's text with its tables as the code has them now. */
+export function withTables(readme: string): string {
+	return insert(
+		insert(readme, "configuration", configurationTables()),
+		"tools",
+		toolTables(),
+	);
+}
+
+function insert(text: string, name: string, content: string): string {
+	const marker = new RegExp(
+		`(<!-- ${name}: [^>]*-->\n)[\\s\\S]*?(<!-- end of ${name} -->)`,
+	);
+	if (!marker.test(text)) throw new Error(`README.md has no ${name} section`);
+	return text.replace(
+		marker,
+		(_, start, end) => `${start}\n${content}\n${end}`,
+	);
+}
+
+interface Property {
+	readonly type?: string | string[];
+	readonly description?: string;
+	readonly default?: unknown;
+	readonly enum?: readonly unknown[];
+	readonly const?: unknown;
+	readonly anyOf?: readonly Property[];
+	readonly items?: Property;
+	readonly properties?: Readonly<Record<string, Property>>;
+	readonly required?: readonly string[];
+}
+
+function configurationTables(): string {
+	return Object.entries(sections)
+		.map(([theme, shape]) => {
+			const { properties = {} } = z.toJSONSchema(z.object(shape), {
+				io: "input",
+			}) as Property;
+			const rows = Object.entries(properties).map(
+				([name, property]) =>
+					`| \`${name}\` | ${defaultOf(property)} | ${cell(property.description ?? "")} |`,
+			);
+			return [
+				`**${theme}**\n`,
+				"| setting | default | what it does |",
+				"| --- | --- | --- |",
+				...rows,
+				"",
+			].join("\n");
+		})
+		.join("\n");
+}
+
+function defaultOf(property: Property): string {
+	return property.default === undefined
+		? "unset"
+		: `\`${JSON.stringify(property.default)}\``;
+}
+
+function toolTables(): string {
+	return tools
+		.map((tool) => {
+			const { name, description, inputSchema, outputSchema } = tool.listing();
+			const input = inputSchema as Property;
+			const required = input.required ?? [];
+			const rows = Object.entries(input.properties ?? {}).map(
+				([field, property]) =>
+					`| \`${field}\`${required.includes(field) ? " (required)" : ""} | ${typeOf(property)} | ${property.default === undefined ? "" : defaultOf(property)} | ${cell(property.description ?? "")} |`,
+			);
+			const results = Object.keys(
+				(outputSchema as Property).properties ?? {},
+			).filter((field) => field !== "status");
+			return [
+				`#### \`${name}\`\n`,
+				`${description}\n`,
+				...(rows.length > 0
+					? [
+							"| input | type | default | what it is |",
+							"| --- | --- | --- | --- |",
+							...rows,
+							"",
+						]
+					: []),
+				`Result: ${results.map((field) => `\`${field}\``).join(", ")}.`,
+				"",
+			].join("\n");
+		})
+		.join("\n");
+}
+
+function typeOf({ type, enum: values, items }: Property): string {
+	if (values) return values.map((value) => `\`${String(value)}\``).join(", ");
+	if (type === "array" && items) return `list of ${typeOf(items)}s`;
+	return String(type ?? "any");
+}
+
+/** Text that doesn't end its cell. */
+function cell(text: string): string {
+	return text.replaceAll("|", "\\|").replaceAll("\n", " ");
+}
+
+if (import.meta.main) {
+	if (process.argv.includes("--docs")) {
+		await Bun.write(README, withTables(await Bun.file(README).text()));
+		console.log(`Wrote the tables of ${README}`);
+	} else {
+		await compile(OUTFILE);
+		console.log(`Built ${OUTFILE}`);
+	}
+}

@@ -4,12 +4,13 @@
  *
  *   bun run bench [--only NAME] [--json]
  */
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import {
 	LATEST_PROTOCOL_VERSION,
 	ListToolsResultSchema,
 } from "@modelcontextprotocol/sdk/types.js";
-import { BINARY, TestServer } from "../support/server.ts";
+import { BINARY, Scratch, TestServer } from "../support/server.ts";
 
 interface Measure {
 	readonly name: string;
@@ -24,7 +25,7 @@ const CONFIG = {
 	allowedExecutables: ["true", "sleep", "head"],
 	maxConcurrentProcesses: 1000,
 	maxLaunchesPerMinute: 1_000_000,
-} as const;
+};
 
 const TRUE = Bun.which("true") ?? "/bin/true";
 const SLEEP = Bun.which("sleep") ?? "/bin/sleep";
@@ -126,9 +127,12 @@ const INITIALIZE = JSON.stringify({
 
 /** Starts the program and waits for the answer to its first request. */
 async function initialize(): Promise<void> {
+	using scratch = new Scratch();
 	const env = {
 		PATH: process.env.PATH,
-		MCP_PROCESS_CONFIG: JSON.stringify({ enableAuditLog: false }),
+		MCP_PROCESS_CONFIG: JSON.stringify({
+			auditLogPath: join(scratch.path, "audit.log"),
+		}),
 	};
 	const child = Bun.spawn([BINARY], { stdio: ["pipe", "pipe", "ignore"], env });
 	child.stdin.write(`${INITIALIZE}\n`);
