@@ -1,18 +1,9 @@
 import { createHash } from "node:crypto";
-import {
-	closeSync,
-	constants,
-	fchmodSync,
-	fstatSync,
-	fsyncSync,
-	mkdirSync,
-	openSync,
-	writeSync,
-} from "node:fs";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { Config } from "../config/schema.ts";
 import { messageOf, ProcessError } from "../errors.ts";
+import { LogFile } from "./log-file.ts";
 import { maskArguments, maskText } from "./mask.ts";
 
 export const AUDIT_LEVELS = ["error", "warn", "info", "debug"] as const;
@@ -43,31 +34,33 @@ export interface AuditLog {
 /** The log of a user who wants none. */
 export const noAuditLog: AuditLog = { record() {}, close() {} };
 
-const FIRST = "0".repeat(64);
+/** `prev` of a server's first record. */
+export const FIRST = "0".repeat(64);
+
+/** The hash of a record's JSON without its hash: SHA-256 in hexadecimal. */
+export function hashOf(json: string): string {
+	return createHash("sha256").update(json).digest("hex");
+}
 
 /**
- * An append-only file of one JSON object a line. Each record's hash (SHA-256)
- * covers the record and, through `prev`, all before it since the server's
- * start, so that a changed or missing line shows.
- *
- * The file is opened at the first record and, after a failure, again at the
- * next one, so that a full disk or a missing directory stops launches only
- * while it lasts.
+ * An append-only file of one JSON object a line. Each record's hash covers the
+ * record and, through `prev`, all before it since the server's start, so that a
+ * changed or missing line shows.
  */
 export class AuditFile implements AuditLog {
-	#fd: number | undefined;
+	readonly #file: LogFile;
 	#seq = 0;
 	#prev = FIRST;
-	/** The last write stopped within a line. */
-	#torn = false;
 	readonly #threshold: number;
 
 	constructor(
 		readonly path: string,
 		level: AuditLevel,
 		private readonly now: () => Date = () => new Date(),
+		maxBytes?: number,
 	) {
 		this.#threshold = AUDIT_LEVELS.indexOf(level);
+		this.#file = new LogFile(path, maxBytes);
 	}
 
 	record(event: AuditEvent): void {
@@ -78,23 +71,16 @@ export class AuditFile implements AuditLog {
 			seq: this.#seq,
 			prev: this.#prev,
 		};
-		const hash = createHash("sha256")
-			.update(JSON.stringify(record))
-			.digest("hex");
-		this.#append(`${JSON.stringify({ ...record, hash })}\n`);
+		const hash = hashOf(JSON.stringify(record));
+		this.#append(JSON.stringify({ ...record, hash }));
 		this.#seq++;
 		this.#prev = hash;
 	}
 
 	#append(line: string): void {
 		try {
-			this.#fd ??= openLog(this.path);
-			const bytes = Buffer.from(this.#torn ? `\n${line}` : line);
-			const written = writeSync(this.#fd, bytes);
-			this.#torn = written > 0 && written < bytes.length;
-			if (written < bytes.length) throw new Error("the disk is full");
+			this.#file.append(line);
 		} catch (error) {
-			this.close();
 			throw new ProcessError(
 				"INTERNAL_ERROR",
 				`The audit log can't be written, so nothing is started: ${this.path}: ${messageOf(error)}`,
@@ -104,44 +90,13 @@ export class AuditFile implements AuditLog {
 		}
 	}
 
-	/** Brings what was recorded to the disk and closes the file. */
 	close(): void {
-		if (this.#fd === undefined) return;
-		const fd = this.#fd;
-		this.#fd = undefined;
-		try {
-			fsyncSync(fd);
-		} catch {
-			// Not every file can be synchronised; what was written stays written.
-		}
-		closeSync(fd);
-	}
-}
-
-/** Opens for appending only, never through a link, readable by the user alone. */
-function openLog(path: string): number {
-	mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-	const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW = 0 } = constants;
-	const { O_NONBLOCK = 0 } = constants;
-	const fd = openSync(
-		path,
-		O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK,
-		0o600,
-	);
-	try {
-		const info = fstatSync(fd);
-		if (!info.isFile()) throw new Error("it is not a file");
-		if (process.platform !== "win32" && info.mode & 0o077)
-			fchmodSync(fd, 0o600);
-		return fd;
-	} catch (error) {
-		closeSync(fd);
-		throw error;
+		this.#file.close();
 	}
 }
 
 /** The event's fields in the log's order, without what must not be kept. */
-function masked(event: AuditEvent): AuditEvent {
+export function masked(event: AuditEvent): AuditEvent {
 	const { level, operation, executable, args, cwd, pid, agent } = event;
 	const { result, reason, bytes } = event;
 	return {
@@ -174,10 +129,15 @@ export function createAuditLog(
 	env: Readonly<Record<string, string | undefined>>,
 ): AuditLog {
 	if (!config.enableAuditLog) return noAuditLog;
-	return new AuditFile(
-		config.auditLogPath ?? join(stateDirectory(env), "audit.log"),
-		config.auditLogLevel,
-	);
+	return new AuditFile(auditLogPath(config, env), config.auditLogLevel);
+}
+
+/** Where a configuration's audit log lies. */
+export function auditLogPath(
+	config: Pick<Config, "auditLogPath">,
+	env: Readonly<Record<string, string | undefined>>,
+): string {
+	return config.auditLogPath ?? join(stateDirectory(env), "audit.log");
 }
 
 /** The user's directory for this program's state: XDG's, or the system's own. */

@@ -1,0 +1,119 @@
+import {
+	closeSync,
+	constants,
+	fchmodSync,
+	fstatSync,
+	fsyncSync,
+	mkdirSync,
+	openSync,
+	readdirSync,
+	renameSync,
+	rmSync,
+	statSync,
+	writeSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+
+/** Bytes after which a file is put aside. */
+const MAX_BYTES = 20 * 2 ** 20;
+/** Files put aside that are kept. */
+const KEPT = 10;
+
+/**
+ * A file of lines that is only ever appended to, opened at the first line and,
+ * after a failure, again at the next one: a full disk stops its writer only while
+ * it lasts. Several servers may write to the same path.
+ */
+export class LogFile {
+	#fd: number | undefined;
+	/** The last write stopped within a line. */
+	#torn = false;
+
+	constructor(
+		readonly path: string,
+		private readonly maxBytes = MAX_BYTES,
+	) {}
+
+	/** @throws Error where the line can't be written as a whole */
+	append(line: string): void {
+		try {
+			const fd = this.#current();
+			const bytes = Buffer.from(`${this.#torn ? "\n" : ""}${line}\n`);
+			const written = writeSync(fd, bytes);
+			this.#torn = written < bytes.length && (written > 0 || this.#torn);
+			if (written < bytes.length) throw new Error("the disk is full");
+		} catch (error) {
+			this.close();
+			throw error;
+		}
+	}
+
+	/** Brings what was written to the disk and closes the file. */
+	close(): void {
+		if (this.#fd === undefined) return;
+		const fd = this.#fd;
+		this.#fd = undefined;
+		try {
+			fsyncSync(fd);
+		} catch {
+			// Not every file can be synchronised; what was written stays written.
+		}
+		closeSync(fd);
+	}
+
+	/** The file that the path names now; another server may have put the one before aside. */
+	#current(): number {
+		if (this.#fd !== undefined) {
+			const mine = fstatSync(this.#fd);
+			const there = statSync(this.path, { throwIfNoEntry: false });
+			const stays = there?.ino === mine.ino && there.dev === mine.dev;
+			if (stays && mine.size < this.maxBytes) return this.#fd;
+			this.close();
+			if (stays) putAside(this.path);
+		}
+		this.#fd = openLog(this.path);
+		return this.#fd;
+	}
+}
+
+/** The files put aside for a path, oldest first. */
+export function asideOf(path: string): string[] {
+	const prefix = `${basename(path)}.`;
+	const folder = dirname(path);
+	return readdirSync(folder)
+		.filter(
+			(name) =>
+				name.startsWith(prefix) &&
+				/^\d{8}T\d{9}Z$/.test(name.slice(prefix.length)),
+		)
+		.sort()
+		.map((name) => join(folder, name));
+}
+
+/** How many files put aside are kept; with so many, older ones may have been removed. */
+export const ASIDE_KEPT = KEPT;
+
+function putAside(path: string): void {
+	const stamp = new Date().toISOString().replace(/[-:.]/g, "");
+	renameSync(path, `${path}.${stamp}`);
+	for (const old of asideOf(path).slice(0, -KEPT)) rmSync(old, { force: true });
+}
+
+/** Opens for appending only, never through a link, readable by the user alone. */
+function openLog(path: string): number {
+	mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+	const { O_WRONLY, O_APPEND, O_CREAT } = constants;
+	const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
+	const flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
+	const fd = openSync(path, flags, 0o600);
+	try {
+		const info = fstatSync(fd);
+		if (!info.isFile()) throw new Error("it is not a file");
+		if (process.platform !== "win32" && info.mode & 0o077)
+			fchmodSync(fd, 0o600);
+		return fd;
+	} catch (error) {
+		closeSync(fd);
+		throw error;
+	}
+}
