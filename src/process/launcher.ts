@@ -1,8 +1,9 @@
-import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
-import { isAbsolute } from "node:path";
-import { messageOf, ProcessError, systemCode } from "../errors.ts";
+import { closeSync, existsSync, realpathSync, statSync } from "node:fs";
+import { messageOf, ProcessError, systemCode, violation } from "../errors.ts";
 import type { Platform, Tree } from "../platform/platform.ts";
-import type { Admitted } from "../security/gate.ts";
+import { fingerprint } from "../security/executable.ts";
+import { type Admitted, isSameFile } from "../security/gate.ts";
+import { interpreterOf } from "../security/script.ts";
 import { type InputStream, PipeInput, SinkInput } from "./stdin.ts";
 
 /** How a process ended, as the system tells it. */
@@ -57,6 +58,7 @@ export function launch(
 	options: StreamOptions,
 	platform: Platform,
 ): Launched {
+	requireUnchanged(admitted);
 	const opened: number[] = [];
 	const { pipes } = platform;
 	const join = (wanted: boolean, toChild: boolean): Joint => {
@@ -140,9 +142,36 @@ function exitOf(child: Child, exitCode: number): Exit {
 	};
 }
 
+/**
+ * Looks a last time whether the file and the directory are those that were
+ * judged: a link or a file swapped in between would start something else
+ * (CWE-367). What is left is the time to the system's own look at the path.
+ */
+function requireUnchanged({ executable, cwd }: Admitted): void {
+	const { real } = executable;
+	let stays: boolean;
+	try {
+		stays =
+			isSameFile({ ...executable, ...fingerprint(real) }, executable) &&
+			realpathSync.native(real) === real &&
+			realpathSync.native(cwd) === cwd;
+	} catch (error) {
+		throw failure(error, { executable, cwd });
+	}
+	if (stays) return;
+	throw violation(
+		"unsafe_location",
+		`${real} or the working directory was changed between check and start`,
+		"Start it again; if it happens again, something keeps replacing the file.",
+		{ executable: real },
+	);
+}
+
 /** The system's complaint as one about what was asked for. */
-function failure(error: unknown, admitted: Admitted): ProcessError {
-	const { executable, cwd } = admitted;
+function failure(
+	error: unknown,
+	{ executable, cwd }: Pick<Admitted, "executable" | "cwd">,
+): ProcessError {
 	const code = systemCode(error) ?? "";
 	const details = { executable: executable.real, systemCode: code };
 	// The system names the command for a missing directory, too.
@@ -186,28 +215,11 @@ function explain(code: string, path: string): string | undefined {
 	if (code === "EAGAIN") return "the system's limit of processes is reached";
 	if (code !== "ENOENT") return undefined;
 	const interpreter = interpreterOf(path);
-	if (interpreter !== undefined && !existsSync(interpreter))
-		return `${path} needs the interpreter ${interpreter}, which is not there`;
+	if (interpreter !== undefined && !existsSync(interpreter.path))
+		return `${path} needs the interpreter ${interpreter.path}, which is not there`;
 	return existsSync(path)
 		? `${path} needs a loader or interpreter that is not there`
 		: `${path} is gone`;
-}
-
-/** The interpreter that a script's first line names (execve(2)). */
-function interpreterOf(path: string): string | undefined {
-	try {
-		const fd = openSync(path, "r");
-		try {
-			const head = Buffer.alloc(256);
-			const length = readSync(fd, head);
-			const name = /^#!\s*(\S+)/.exec(head.toString("utf8", 0, length))?.[1];
-			return name !== undefined && isAbsolute(name) ? name : undefined;
-		} finally {
-			closeSync(fd);
-		}
-	} catch {
-		return undefined;
-	}
 }
 
 function isDirectory(path: string): boolean {

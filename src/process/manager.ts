@@ -1,9 +1,12 @@
+import { isUtf8 } from "node:buffer";
 import type { Config } from "../config/schema.ts";
 import { messageOf, ProcessError, violation } from "../errors.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { LaunchRequest } from "../security/attempt.ts";
-import type { AuditEvent, AuditLog } from "../security/audit.ts";
+import type { AuditLog } from "../security/audit.ts";
+import type { Ask } from "../security/confirmation.ts";
 import type { Gate } from "../security/gate.ts";
+import { Journal } from "./journal.ts";
 import { launch } from "./launcher.ts";
 import { Monitor } from "./monitor.ts";
 import { type Cause, ManagedProcess } from "./process.ts";
@@ -38,25 +41,28 @@ export class ProcessManager {
 	readonly monitor = new Monitor();
 	/** In the order of their starts. */
 	readonly #processes = new Map<number, ManagedProcess>();
+	readonly journal: Journal;
 	#stopping = false;
 
 	constructor(
 		readonly config: Config,
-		private readonly gate: Gate,
+		readonly gate: Gate,
 		private readonly platform: Platform,
-		private readonly audit: AuditLog,
-	) {}
+		audit: AuditLog,
+	) {
+		this.journal = new Journal(audit);
+	}
 
 	/**
 	 * Starts a process, if the gate admits it.
 	 *
+	 * @param ask how to ask the user, where the client can
 	 * @throws ProcessError what the gate or the system said, or stdin_not_allowed,
 	 *   output_not_allowed
 	 */
-	async start(request: StartRequest): Promise<Started> {
-		const capture = this.#capture(request);
-		if (request.stdin !== undefined) this.#requireStdin();
-		const admitted = await this.gate.admit(request);
+	async start(request: StartRequest, ask?: Ask): Promise<Started> {
+		const capture = this.#streams(request);
+		const admitted = await this.gate.admit(request, ask);
 		const input =
 			this.config.allowStdinInput &&
 			(request.stdin !== undefined || request.closeStdin !== true);
@@ -67,6 +73,7 @@ export class ProcessManager {
 				{
 					name: request.name,
 					command: request.executable,
+					file: admitted.executable.real,
 					args: admitted.args,
 					cwd: admitted.cwd,
 					agent: admitted.agent,
@@ -84,23 +91,14 @@ export class ProcessManager {
 			this.#feed(process, request);
 			void process.ended.then(() => {
 				admitted.release();
-				this.#recordEnd(process);
+				this.journal.ended(process);
 				this.#forgetOldest();
 			});
-			this.#record(process, { result: "started", operation: "launch" });
+			this.journal.started(process);
 			return { process, warnings: admitted.warnings };
 		} catch (error) {
 			admitted.release();
-			this.audit.record({
-				level: "error",
-				operation: "launch",
-				executable: admitted.executable.real,
-				args: admitted.args,
-				cwd: admitted.cwd,
-				agent: admitted.agent,
-				result: "failed",
-				reason: messageOf(error),
-			});
+			this.journal.failed(admitted, error);
 			throw error;
 		}
 	}
@@ -127,16 +125,7 @@ export class ProcessManager {
 		request: TerminationRequest,
 	): Promise<TerminationOutcome> {
 		const outcome = await terminate(process, request);
-		const { survivors } = outcome;
-		this.#record(process, {
-			operation: "terminate",
-			level: survivors.length > 0 ? "error" : "info",
-			result: survivors.length > 0 ? "survived" : outcome.reason,
-			reason:
-				survivors.length > 0
-					? `still alive: ${survivors.join(", ")}`
-					: request.message,
-		});
+		this.journal.terminated(process, outcome, request.message);
 		return outcome;
 	}
 
@@ -146,7 +135,12 @@ export class ProcessManager {
 		bytes: Uint8Array,
 		timeout: number,
 	): Promise<number> {
-		this.#requireStdin();
+		try {
+			this.#checkInput(bytes);
+		} catch (error) {
+			this.journal.refused(process, "stdin", error);
+			throw error;
+		}
 		const input = process.stdin;
 		if (process.state !== "running")
 			throw noStdin(process.pid, "the process has ended");
@@ -154,11 +148,7 @@ export class ProcessManager {
 		if (input.closed) throw noStdin(process.pid, "it was closed");
 		try {
 			const written = await input.write(bytes, timeout);
-			this.#record(process, {
-				operation: "stdin",
-				result: written === bytes.length ? "written" : "partly written",
-				bytes: written,
-			});
+			this.journal.wrote(process, written, bytes.length);
 			return written;
 		} catch (error) {
 			if (!(error instanceof InputClosedError)) throw error;
@@ -177,6 +167,18 @@ export class ProcessManager {
 		await Promise.all(ending);
 	}
 
+	/** Whether output is captured; refuses streams that the policy does not allow. */
+	#streams(request: StartRequest): boolean {
+		try {
+			if (request.stdin !== undefined)
+				this.#checkInput(Buffer.from(request.stdin));
+			return this.#capture(request);
+		} catch (error) {
+			this.journal.refusedLaunch(request, error);
+			throw error;
+		}
+	}
+
 	#capture(request: StartRequest): boolean {
 		const allowed = this.config.allowOutputCapture;
 		if (request.captureOutput === true && !allowed) {
@@ -190,14 +192,14 @@ export class ProcessManager {
 		return request.captureOutput ?? allowed;
 	}
 
-	#requireStdin(): void {
-		if (this.config.allowStdinInput) return;
-		throw violation(
-			"stdin_not_allowed",
-			"Input is not allowed (allowStdinInput)",
-			"Pass data through arguments or files; or the user sets allowStdinInput to true.",
-			{ key: "allowStdinInput" },
-		);
+	/** @throws ProcessError SECURITY_VIOLATION stdin_not_allowed */
+	#checkInput(bytes: Uint8Array): void {
+		const { allowStdinInput, blockBinaryStdin } = this.config;
+		if (!allowStdinInput)
+			throw noInput("Input is not allowed", "allowStdinInput", true);
+		const isText = isUtf8(bytes) && !bytes.includes(0);
+		if (blockBinaryStdin && !isText)
+			throw noInput("Binary input is not allowed", "blockBinaryStdin", false);
 	}
 
 	#feed(process: ManagedProcess, request: StartRequest): void {
@@ -232,17 +234,6 @@ export class ProcessManager {
 		});
 	}
 
-	#recordEnd(process: ManagedProcess): void {
-		const { termination } = process;
-		if (!termination) return;
-		this.#record(process, {
-			operation: "exit",
-			level: process.state === "crashed" ? "warn" : "info",
-			result: termination.cause,
-			reason: termination.message,
-		});
-	}
-
 	/** Ended processes go, oldest first, unless something of their tree still lives. */
 	#forgetOldest(): void {
 		const ended = this.list().filter(({ state }) => state !== "running");
@@ -251,31 +242,19 @@ export class ProcessManager {
 			if (!lives(process)) this.#processes.delete(process.pid);
 		}
 	}
-
-	#record(
-		process: ManagedProcess,
-		event: Omit<AuditEvent, "level"> & { level?: AuditEvent["level"] },
-	): void {
-		const { command, args, cwd, agent } = process.identity;
-		try {
-			this.audit.record({
-				level: "info",
-				executable: command,
-				args,
-				cwd,
-				agent,
-				pid: process.pid,
-				...event,
-			});
-		} catch (error) {
-			// The next launch is refused for it; what runs is still looked after.
-			console.error(`mcp-process: ${messageOf(error)}`);
-		}
-	}
 }
 
 function lives(process: ManagedProcess): boolean {
 	return process.state === "running" || process.tree.alive().length > 0;
+}
+
+function noInput(what: string, key: string, allowing: boolean): ProcessError {
+	return violation(
+		"stdin_not_allowed",
+		`${what} (${key})`,
+		`Pass the data through arguments or files; or the user sets ${key} to ${allowing}.`,
+		{ key },
+	);
 }
 
 function noStdin(pid: number, reason: string): ProcessError {

@@ -44,6 +44,8 @@ export interface Identity {
 	readonly name: string | undefined;
 	/** The executable as it was asked for. */
 	readonly command: string;
+	/** The file that was started. */
+	readonly file: string;
 	readonly args: readonly string[];
 	readonly cwd: string;
 	readonly agent: string;

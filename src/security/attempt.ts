@@ -26,6 +26,7 @@ export interface Attempt {
 	readonly policy: Policy;
 	readonly ledger: LaunchLedger;
 	readonly probes: Probes;
+	readonly now: Date;
 	/** How many wrapper programs this one is inside of. */
 	readonly depth: number;
 	executable?: Executable | undefined;
@@ -34,8 +35,25 @@ export interface Attempt {
 	cwd?: string;
 }
 
-/** One question that a launch is asked. Throws to refuse. */
+/** One question that a launch is asked. */
 export interface Layer {
 	readonly name: string;
-	check(attempt: Attempt): void;
+	/**
+	 * Returns why the launch passes, for a person who asks.
+	 *
+	 * @throws ProcessError to refuse it
+	 */
+	check(attempt: Attempt): string;
+}
+
+/** An executable as messages name it: as it was asked for, and what that really is. */
+export function describe(
+	requested: string,
+	executable: Executable | undefined,
+): string {
+	const real = executable?.real;
+	const shown = JSON.stringify(requested);
+	return real === undefined || real === requested
+		? shown
+		: `${shown} (${real})`;
 }

@@ -3,35 +3,34 @@ import { dirname } from "node:path";
 import { ProcessError, violation } from "../errors.ts";
 import { isListed, matchingRule } from "./allowlist.ts";
 import { checkArguments } from "./arguments.ts";
-import type { Attempt, Layer } from "./attempt.ts";
+import { type Attempt, describe, type Layer } from "./attempt.ts";
 import { intendedDirectory } from "./directory.ts";
 import {
 	type Executable,
 	findExecutable,
+	isBareName,
 	judgedNames,
-	multiCallAsItself,
 	programName,
-	withoutVersion,
 } from "./executable.ts";
-import { isDangerousName, isShellName } from "./names.ts";
-import { codeVariables } from "./policy.ts";
-import { innerCommand, isWrapper } from "./wrapper.ts";
-
-const MAX_WRAPPERS = 8;
+import { isDangerousName } from "./names.ts";
+import { isSelf } from "./self.ts";
+import { shellLayer } from "./shell-layer.ts";
 
 const resolveLayer: Layer = {
 	name: "resolve",
 	check(attempt) {
 		const { request, policy } = attempt;
-		attempt.executable = findExecutable(
+		const { directories, server, searchPath } = policy;
+		const found = findExecutable(
 			request.executable,
-			policy.searchPath,
-			intendedDirectory(
-				request.cwd,
-				policy.directories,
-				policy.server.directory,
-			),
+			searchPath,
+			intendedDirectory(request.cwd, directories, server.directory),
 		);
+		attempt.executable = found;
+		if (!found) return "no such file";
+		return found.found === found.real
+			? found.real
+			: `${found.found}, really ${found.real}`;
 	},
 };
 
@@ -39,96 +38,49 @@ const dangerousLayer: Layer = {
 	name: "dangerous",
 	check({ request, executable, policy }) {
 		const { server, config } = policy;
+		const shown = describe(request.executable, executable);
+		if (executable && server.self && isSelf(executable, server.self))
+			throw dangerous(`${shown} is this server's own program`, executable);
 		const names = judgedNames(request.executable, executable);
-		const self =
-			executable !== undefined &&
-			executable.device === server.self?.device &&
-			executable.inode === server.self.inode;
-		const blocked = config.additionalBlockedExecutables.map(programName);
-		const additional = names.find((name) => blocked.includes(name));
-		const name = names.find(isDangerousName) ?? additional;
-		if (name === undefined && !self) return;
+		const builtIn = names.find(isDangerousName);
+		if (builtIn !== undefined)
+			throw dangerous(
+				builtIn === programName(request.executable)
+					? shown
+					: `${shown} is ${builtIn}`,
+				executable,
+			);
+		const added = config.additionalBlockedExecutables.map(programName);
+		if (!names.some((name) => added.includes(name)))
+			return "not a known danger";
 		throw violation(
 			"dangerous_executable",
-			`Executable is blocked for security reasons: ${describe(request.executable, executable)}${self ? " is this server's own program" : name === programName(request.executable) ? "" : ` is ${name}`}`,
-			additional === undefined || self
-				? "It can't be allowed. Reach the goal with another program, or ask the user to run it."
-				: "Use another program; or the user takes it out of additionalBlockedExecutables.",
-			{ executable: executable?.real ?? request.executable },
+			`Executable is blocked for security reasons: ${shown} (additionalBlockedExecutables)`,
+			"Use another program; or the user takes it out of additionalBlockedExecutables.",
+			{ key: "additionalBlockedExecutables" },
 		);
 	},
 };
 
-const shellLayer: Layer = {
-	name: "shell",
-	check(attempt) {
-		const { request, executable, policy } = attempt;
-		const names = judgedNames(request.executable, executable);
-		if (policy.config.blockShellInterpreters)
-			refuseShell(names, request.executable, executable);
-		const wrapper = names.find(isWrapper);
-		if (wrapper !== undefined) judgeInner(wrapper, attempt);
-	},
-};
-
-function refuseShell(
-	names: readonly string[],
-	requested: string,
-	executable: Executable | undefined,
-): void {
-	const shown = describe(requested, executable);
-	if (names.some(isShellName) || names.map(withoutVersion).some(isShellName))
-		throw shellViolation(shown);
-	if (multiCallAsItself(executable) !== undefined)
-		throw shellViolation(
-			`${shown} runs whatever applet its arguments name; start the applet by its own name`,
-		);
-}
-
-function shellViolation(what: string): ProcessError {
+function dangerous(what: string, executable: Executable | undefined) {
 	return violation(
-		"shell_interpreter",
-		`Shell interpreters are blocked: ${what}`,
-		"Start the program itself, its arguments as a list. If a shell is really needed, the user sets blockShellInterpreters to false and adds it to allowedExecutables.",
-		{ key: "blockShellInterpreters" },
+		"dangerous_executable",
+		`Executable is blocked for security reasons: ${what}`,
+		"It can't be allowed. Reach the goal with another program, or ask the user to run it.",
+		executable && { executable: executable.real },
 	);
-}
-
-/** A program that starts another one is allowed no more than that other one is. */
-function judgeInner(wrapper: string, attempt: Attempt): void {
-	const { request, depth } = attempt;
-	const inner = innerCommand(wrapper, request.args);
-	if (inner.kind === "none") return;
-	if (inner.kind === "opaque" || depth >= MAX_WRAPPERS) {
-		throw shellViolation(
-			inner.kind === "opaque"
-				? inner.reason
-				: "too many wrappers in one launch",
-		);
-	}
-	const code = codeVariables(inner.env);
-	if (code.length > 0) {
-		throw violation(
-			"env_var_injection",
-			`${wrapper} would set ${code.join(", ")}, which can make a program load or run something else`,
-			"Leave the variable out.",
-		);
-	}
-	const nested: Attempt = {
-		...attempt,
-		request: { ...request, executable: inner.executable, args: inner.args },
-		depth: depth + 1,
-	};
-	for (const layer of EXECUTABLE_LAYERS) layer.check(nested);
 }
 
 const privilegeLayer: Layer = {
 	name: "privilege",
 	check({ request, executable, policy, probes }) {
-		if (!executable || !policy.config.blockSetuidExecutables) return;
+		if (!policy.config.blockSetuidExecutables)
+			return "blockSetuidExecutables is false";
+		if (!executable) return "no such file";
 		// S_ISUID and S_ISGID, inode(7).
 		const bits = (executable.mode & 0o6000) !== 0;
-		if (!bits && !probes.hasCapabilities(executable.real)) return;
+		if (!bits && !probes.hasCapabilities(executable.real))
+			return "no privileges of its own";
 		throw violation(
 			"setuid_executable",
 			`Setuid/setgid executables are blocked: ${describe(request.executable, executable)}${bits ? "" : " has file capabilities"}`,
@@ -142,7 +94,7 @@ const allowlistLayer: Layer = {
 	name: "allowlist",
 	check(attempt) {
 		const { request, executable, policy } = attempt;
-		const { rules, searchPath } = policy;
+		const { rules, searchPath, locate } = policy;
 		if (!executable) {
 			if (isListed(request.executable, rules))
 				throw notFound(request.executable);
@@ -152,6 +104,7 @@ const allowlistLayer: Layer = {
 		if (!rule) throw notAllowed(attempt);
 		refuseUnsafeLocation(executable);
 		attempt.rule = rule;
+		return `${JSON.stringify(rule.executable)} (${locate(["allowedExecutables", rule.index])})`;
 	},
 };
 
@@ -172,10 +125,17 @@ function notAllowed({ request, executable, policy }: Attempt): ProcessError {
 	const where = configured
 		? `allowedExecutables (${locate(["allowedExecutables"])})`
 		: "allowedExecutables; there is no configuration yet: mcp-process --create-config writes one, --config names it";
+	const entry = isBareName(request.executable)
+		? request.executable
+		: executable?.found;
+	const remedy =
+		entry === undefined
+			? "there is no such file: check the path"
+			: `the user adds ${JSON.stringify(entry)} to ${where}`;
 	return violation(
 		"not_in_allowlist",
 		`Executable not in allowlist: ${describe(request.executable, executable)}`,
-		`${allowed.length > 0 ? `Use an allowed one (${shown}${more})` : "Nothing is allowed yet"}; or the user adds ${JSON.stringify(request.executable)} to ${where}.`,
+		`${allowed.length > 0 ? `Use an allowed one (${shown}${more})` : "Nothing is allowed yet"}; or ${remedy}.`,
 		{
 			executable: executable?.real ?? request.executable,
 			key: "allowedExecutables",
@@ -186,15 +146,22 @@ function notAllowed({ request, executable, policy }: Attempt): ProcessError {
 /** A program that every user can replace is not the program that was allowed (CWE-732). */
 function refuseUnsafeLocation({ found, real, mode }: Executable): void {
 	if (process.platform === "win32") return;
-	const folder = [dirname(real), dirname(found)].find(isOpenToAll);
-	if (!(mode & 0o002) && folder === undefined) return;
-	const path = mode & 0o002 ? real : folder;
+	const path =
+		mode & 0o002
+			? real
+			: [...ancestors(real), ...ancestors(found)].find(isOpenToAll);
+	if (path === undefined) return;
 	throw violation(
 		"unsafe_location",
 		`Executable is in an unsafe location: every user can write ${path}`,
 		`The user runs: chmod o-w ${path}`,
 		{ executable: real, path },
 	);
+}
+
+function ancestors(path: string): string[] {
+	const parent = dirname(path);
+	return parent === path ? [] : [parent, ...ancestors(parent)];
 }
 
 function isOpenToAll(folder: string): boolean {
@@ -207,8 +174,9 @@ const argumentsLayer: Layer = {
 	check({ request, executable, rule, policy }) {
 		const { config, blockedArguments, rulePatterns } = policy;
 		const own = rule && rulePatterns.get(rule.index);
+		const validation = rule?.argumentValidation ?? config.argumentValidation;
 		checkArguments(request.args, {
-			validation: rule?.argumentValidation ?? config.argumentValidation,
+			validation,
 			maxCount: config.maxArgumentCount,
 			maxLength: config.maxArgumentLength,
 			blocked: [...blockedArguments, ...(own?.blocked ?? [])],
@@ -217,6 +185,7 @@ const argumentsLayer: Layer = {
 				process.platform === "win32" &&
 				/\.(cmd|bat)[. ]*$/i.test(executable?.real ?? ""),
 		});
+		return `${request.args.length} arguments, ${validation}`;
 	},
 };
 
@@ -224,19 +193,8 @@ const argumentsLayer: Layer = {
 export const EXECUTABLE_LAYERS: readonly Layer[] = [
 	resolveLayer,
 	dangerousLayer,
-	shellLayer,
+	shellLayer(() => EXECUTABLE_LAYERS),
 	privilegeLayer,
 	allowlistLayer,
 	argumentsLayer,
 ];
-
-function describe(
-	requested: string,
-	executable: Executable | undefined,
-): string {
-	const real = executable?.real;
-	const shown = JSON.stringify(requested);
-	return real === undefined || real === requested
-		? shown
-		: `${shown} (${real})`;
-}

@@ -18,6 +18,8 @@ export interface Executable {
 	readonly device: number;
 	readonly inode: number;
 	readonly mode: number;
+	/** When its content or rights last changed, in milliseconds (st_ctime, inode(7)). */
+	readonly changed: number;
 }
 
 /**
@@ -77,11 +79,22 @@ function identify(requested: string, found: string): Executable | undefined {
 		const info = statSync(found, { throwIfNoEntry: false });
 		if (!info?.isFile()) return undefined;
 		const real = realpathSync.native(found);
-		const { dev, ino, mode } = statSync(real);
-		return { requested, found, real, device: dev, inode: ino, mode };
+		return { requested, found, real, ...fingerprint(real) };
 	} catch {
 		return undefined;
 	}
+}
+
+/**
+ * Which file a real path names now.
+ *
+ * @throws Error where there is none
+ */
+export function fingerprint(
+	real: string,
+): Pick<Executable, "device" | "inode" | "mode" | "changed"> {
+	const { dev, ino, mode, ctimeMs } = statSync(real);
+	return { device: dev, inode: ino, mode, changed: ctimeMs };
 }
 
 /** A path's last part as the tables of names know it. */

@@ -1,7 +1,14 @@
-import { ProcessError } from "../errors.ts";
+import { ProcessError, violation } from "../errors.ts";
+import { names } from "./allowlist.ts";
 import type { Attempt, LaunchRequest, Layer, Probes } from "./attempt.ts";
 import type { AuditLog } from "./audit.ts";
-import type { Environment } from "./environment.ts";
+import {
+	Approvals,
+	type Ask,
+	launchQuestion,
+	requireApproval,
+} from "./confirmation.ts";
+import type { BuiltEnvironment, Environment } from "./environment.ts";
 import type { Executable } from "./executable.ts";
 import { LAYERS } from "./layers.ts";
 import type { Policy } from "./policy.ts";
@@ -27,7 +34,8 @@ class AdmittedLaunch {
 		release: Release,
 	) {
 		this.#release = release;
-		Object.freeze(this);
+		for (const part of [executable, args, env, warnings, this])
+			Object.freeze(part);
 	}
 
 	/** Gives its place among the running processes back; to be called once it has ended. */
@@ -41,35 +49,60 @@ export type Admitted = AdmittedLaunch;
 /** One layer's word on a launch. */
 export interface Verdict {
 	readonly layer: string;
-	readonly verdict: "pass" | "refuse" | "skipped";
+	readonly verdict: "pass" | "ask" | "refuse";
 	readonly reason: string;
+	/** Of a refusal: what can be done. */
+	readonly remediation?: string;
 }
+
+/** What a launch would meet. */
+export interface Explanation {
+	readonly allowed: boolean;
+	readonly executable: Executable | undefined;
+	readonly layers: readonly Verdict[];
+}
+
+/** An attempt that every layer passed. */
+interface Passed extends Attempt {
+	readonly executable: Executable;
+	readonly built: BuiltEnvironment;
+	readonly cwd: string;
+}
+
+const CONFIRMATION = "confirmation";
 
 /** The one way to start anything. */
 export class Gate {
+	readonly #approvals: Approvals;
+
 	constructor(
 		readonly policy: Policy,
 		private readonly ledger: LaunchLedger,
 		private readonly audit: AuditLog,
 		private readonly probes: Probes,
-	) {}
+		private readonly clock: () => Date = () => new Date(),
+	) {
+		this.#approvals = new Approvals(policy.config.autoApproveAfterCount);
+	}
 
 	/**
 	 * Judges a launch, layer by layer; the first refusal ends it.
 	 *
+	 * @param ask how to ask the user, where the client can
 	 * @throws ProcessError naming the layer in `details.layer`
 	 */
-	async admit(request: LaunchRequest): Promise<Admitted> {
+	async admit(request: LaunchRequest, ask?: Ask): Promise<Admitted> {
 		const attempt = this.#attempt(request);
+		let passed: Passed;
 		try {
-			for (const layer of LAYERS) runLayer(layer, attempt);
+			passed = judge(attempt);
+			if (this.#needsApproval(passed))
+				passed = await this.#approved(request, passed, ask);
 		} catch (error) {
 			this.#recordRefusal(attempt, error);
 			throw error;
 		}
-		const { executable, built, cwd } = attempt;
-		if (!executable || !built || cwd === undefined)
-			throw new Error("a layer passed a launch without judging it");
+		const { executable, built, cwd } = passed;
 		this.audit.record({
 			level: "info",
 			operation: "launch",
@@ -90,14 +123,80 @@ export class Gate {
 		);
 	}
 
+	/** Every layer's word on a launch, starting and recording nothing. */
+	explain(request: LaunchRequest): Explanation {
+		const attempt = this.#attempt(request);
+		const layers = LAYERS.map((layer): Verdict => {
+			try {
+				const reason = layer.check(attempt);
+				return { layer: layer.name, verdict: "pass", reason };
+			} catch (error) {
+				if (!(error instanceof ProcessError)) throw error;
+				const { message, remediation } = error;
+				return {
+					layer: layer.name,
+					verdict: "refuse",
+					reason: message,
+					remediation,
+				};
+			}
+		});
+		const allowed = layers.every(({ verdict }) => verdict === "pass");
+		const asks = isPassed(attempt) && this.#needsApproval(attempt);
+		layers.push({
+			layer: CONFIRMATION,
+			verdict: asks ? "ask" : "pass",
+			reason: asks ? "the user is asked" : "not required",
+		});
+		return { allowed, executable: attempt.executable, layers };
+	}
+
 	#attempt(request: LaunchRequest): Attempt {
 		return {
 			request,
 			policy: this.policy,
 			ledger: this.ledger,
 			probes: this.probes,
+			now: this.clock(),
 			depth: 0,
 		};
+	}
+
+	#needsApproval({ executable, rule, policy }: Passed): boolean {
+		const { requireConfirmation, requireConfirmationFor } = policy.config;
+		const required =
+			requireConfirmation ||
+			rule?.requireConfirmation === true ||
+			requireConfirmationFor.some((entry) =>
+				names(entry, executable, policy.searchPath),
+			);
+		return required && !this.#approvals.suffices(executable.real);
+	}
+
+	/** The launch as it is after the user approved it, which has to be what was shown. */
+	async #approved(
+		request: LaunchRequest,
+		shown: Passed,
+		ask: Ask | undefined,
+	): Promise<Passed> {
+		const { executable, cwd } = shown;
+		const { args, env = {}, agent } = request;
+		const file = executable.real;
+		await inLayer(CONFIRMATION, () =>
+			requireApproval(ask, launchQuestion({ file, args, cwd, env, agent })),
+		);
+		// The world went on while the user thought.
+		const now = judge(this.#attempt(request));
+		if (now.cwd !== cwd || !isSameFile(now.executable, executable)) {
+			throw violation(
+				"unsafe_location",
+				`${file} or its directory was changed while the user was asked`,
+				"Start it again, and let the user confirm what it is now.",
+				{ executable: file, layer: CONFIRMATION },
+			);
+		}
+		this.#approvals.add(file);
+		return now;
 	}
 
 	#recordRefusal(attempt: Attempt, error: unknown): void {
@@ -118,14 +217,48 @@ export class Gate {
 	}
 }
 
+/** @throws ProcessError of the first layer that refuses */
+function judge(attempt: Attempt): Passed {
+	for (const layer of LAYERS) runLayer(layer, attempt);
+	if (!isPassed(attempt))
+		throw new Error("a layer passed a launch without judging it");
+	return attempt;
+}
+
+function isPassed(attempt: Attempt): attempt is Passed {
+	const { executable, built, cwd } = attempt;
+	return executable !== undefined && built !== undefined && cwd !== undefined;
+}
+
 function runLayer(layer: Layer, attempt: Attempt): void {
 	try {
 		layer.check(attempt);
 	} catch (error) {
-		if (!(error instanceof ProcessError)) throw error;
-		throw new ProcessError(error.code, error.message, error.remediation, {
-			...error.details,
-			layer: layer.name,
-		});
+		throw named(error, layer.name);
 	}
+}
+
+async function inLayer(name: string, run: () => Promise<void>): Promise<void> {
+	try {
+		await run();
+	} catch (error) {
+		throw named(error, name);
+	}
+}
+
+/** A refusal that names its layer. */
+function named(error: unknown, layer: string): unknown {
+	if (!(error instanceof ProcessError)) return error;
+	const { code, message, remediation, details } = error;
+	return new ProcessError(code, message, remediation, { ...details, layer });
+}
+
+/** Whether two looks at a path saw the same file with the same content. */
+export function isSameFile(one: Executable, other: Executable): boolean {
+	return (
+		one.real === other.real &&
+		one.device === other.device &&
+		one.inode === other.inode &&
+		one.changed === other.changed
+	);
 }

@@ -1,8 +1,10 @@
 import { delimiter } from "node:path";
+import { violation } from "../errors.ts";
 import type { Layer } from "./attempt.ts";
 import { checkDirectory, intendedDirectory } from "./directory.ts";
 import { buildEnvironment } from "./environment.ts";
 import { EXECUTABLE_LAYERS } from "./executable-layers.ts";
+import { isInWindow, wallTime } from "./time-window.ts";
 
 const environmentLayer: Layer = {
 	name: "environment",
@@ -14,6 +16,8 @@ const environmentLayer: Layer = {
 			policy.config,
 			{ env: policy.server.env, path: policy.searchPath.join(delimiter) },
 		);
+		const { env, warnings } = attempt.built;
+		return [`${Object.keys(env).length} variables`, ...warnings].join("; ");
 	},
 };
 
@@ -25,6 +29,7 @@ const directoryLayer: Layer = {
 			intendedDirectory(attempt.request.cwd, directories, server.directory),
 			directories,
 		);
+		return attempt.cwd;
 	},
 };
 
@@ -38,11 +43,34 @@ const rateLayer: Layer = {
 	check: ({ ledger }) => ledger.checkRate(),
 };
 
-/** Every layer, in the order in which they are asked. */
+const timeLayer: Layer = {
+	name: "time",
+	check({ now, policy }) {
+		const { allowed, blocked } = policy.timeWindows;
+		const time = wallTime(now);
+		const hit = blocked.find((window) => isInWindow(time, window));
+		const isAllowed =
+			allowed.length === 0 ||
+			allowed.some((window) => isInWindow(time, window));
+		if (!hit && isAllowed)
+			return allowed.length === 0 ? "any time" : "within an allowed time";
+		const key = hit ? "blockedTimeWindows" : "allowedTimeWindows";
+		const windows = hit ? [hit] : allowed;
+		throw violation(
+			"time_window",
+			`Nothing may be started at this time (${key}: ${windows.map(({ source }) => JSON.stringify(source)).join(", ")}, local time)`,
+			`Try again at another time; or the user changes ${key}.`,
+			{ key },
+		);
+	},
+};
+
+/** Every layer, in the order in which they are asked; the user's confirmation comes after them. */
 export const LAYERS: readonly Layer[] = [
 	...EXECUTABLE_LAYERS,
 	environmentLayer,
 	directoryLayer,
 	concurrencyLayer,
 	rateLayer,
+	timeLayer,
 ];

@@ -6,13 +6,15 @@ import { type DirectoryPolicy, directoryPolicy } from "./directory.ts";
 import { type Environment, isCodeVariable } from "./environment.ts";
 import { searchDirectories } from "./executable.ts";
 import type { Pattern } from "./pattern.ts";
+import type { SelfFile } from "./self.ts";
+import { parseTimeWindow, type TimeWindow } from "./time-window.ts";
 
 /** What the gate needs to know of the process that it is part of; fixed at start. */
 export interface ServerFacts {
 	readonly env: Environment;
 	readonly directory: string;
-	/** Device and inode of this program's own file, where it is a program of its own. */
-	readonly self?: { readonly device: number; readonly inode: number };
+	/** This program's own file, where it is a program of its own. */
+	readonly self?: SelfFile;
 }
 
 /** A configuration made ready to be asked. */
@@ -27,6 +29,10 @@ export interface Policy {
 	readonly blockedArguments: readonly Pattern[];
 	/** The patterns of each rule, by its place in the list. */
 	readonly rulePatterns: ReadonlyMap<number, RulePatterns>;
+	readonly timeWindows: {
+		readonly allowed: readonly TimeWindow[];
+		readonly blocked: readonly TimeWindow[];
+	};
 	/** How a person finds a setting. */
 	readonly locate: LoadedConfig["locate"];
 }
@@ -71,8 +77,27 @@ export async function createPolicy(
 			"blockedArgumentPatterns",
 		]),
 		rulePatterns,
+		timeWindows: {
+			allowed: timeWindows(loaded, "allowedTimeWindows"),
+			blocked: timeWindows(loaded, "blockedTimeWindows"),
+		},
 		locate,
 	};
+}
+
+function timeWindows(
+	{ config, locate }: LoadedConfig,
+	key: "allowedTimeWindows" | "blockedTimeWindows",
+): TimeWindow[] {
+	return config[key].map((source, index) => {
+		try {
+			return parseTimeWindow(source);
+		} catch (error) {
+			throw new ConfigError(
+				`${locate([key, index])}: ${key}[${index}]: ${messageOf(error)}`,
+			);
+		}
+	});
 }
 
 type Compile = (

@@ -32,11 +32,11 @@ export class LaunchLedger {
 	) {}
 
 	/**
-	 * Whether one more process may run and be launched at all.
+	 * Whether one more process may run and be launched at all; returns what runs.
 	 *
 	 * @throws ProcessError CONCURRENT_LIMIT_EXCEEDED or TOTAL_LIMIT_EXCEEDED
 	 */
-	checkConcurrency(agent: string): void {
+	checkConcurrency(agent: string): string {
 		const { maxConcurrentProcesses, maxConcurrentProcessesPerAgent } =
 			this.limits;
 		const running = [...this.#running.values()].reduce((a, b) => a + b, 0);
@@ -54,14 +54,15 @@ export class LaunchLedger {
 				{ key: "maxTotalProcesses" },
 			);
 		}
+		return `${running} of ${maxConcurrentProcesses} are running`;
 	}
 
 	/**
-	 * Whether one more launch fits the rates.
+	 * Whether one more launch fits the rates; returns how many there were.
 	 *
 	 * @throws ProcessError RATE_LIMIT_EXCEEDED; `details.retryAfterMs` says when to try again
 	 */
-	checkRate(): void {
+	checkRate(): string {
 		const now = this.now();
 		this.#launches = this.#launches.filter((at) => at > now - HOUR);
 		if (now < this.#cooldownUntil)
@@ -75,6 +76,7 @@ export class LaunchLedger {
 		);
 		if (maxLaunchesPerHour !== undefined)
 			this.#checkWindow(now, HOUR, maxLaunchesPerHour, "maxLaunchesPerHour");
+		return `${this.#launches.length} launches in the last hour`;
 	}
 
 	#checkWindow(now: number, window: number, limit: number, key: string): void {

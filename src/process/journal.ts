@@ -1,0 +1,124 @@
+import { messageOf, ProcessError } from "../errors.ts";
+import type { LaunchRequest } from "../security/attempt.ts";
+import type { AuditEvent, AuditLog } from "../security/audit.ts";
+import type { Admitted } from "../security/gate.ts";
+import type { ManagedProcess } from "./process.ts";
+import type { TerminationOutcome } from "./terminator.ts";
+
+type Entry = Pick<AuditEvent, "level" | "operation" | "result"> &
+	Partial<AuditEvent>;
+
+/**
+ * Writes what happens to processes into the audit log. A record that can't be
+ * kept is complained of and stops the next launch, but never what already runs
+ * from being looked after.
+ */
+export class Journal {
+	constructor(private readonly audit: AuditLog) {}
+
+	started(process: ManagedProcess): void {
+		this.#write(process, {
+			level: "info",
+			operation: "launch",
+			result: "started",
+		});
+	}
+
+	/** The system did not start what the gate had admitted. */
+	failed(admitted: Admitted, error: unknown): void {
+		const { executable, args, cwd, agent } = admitted;
+		this.#record({
+			level: "error",
+			operation: "launch",
+			executable: executable.real,
+			args,
+			cwd,
+			agent,
+			result: "failed",
+			reason: messageOf(error),
+		});
+	}
+
+	ended(process: ManagedProcess): void {
+		const { termination } = process;
+		if (!termination) return;
+		this.#write(process, {
+			level: process.state === "crashed" ? "warn" : "info",
+			operation: "exit",
+			result: termination.cause,
+			reason: termination.message,
+		});
+	}
+
+	terminated(
+		process: ManagedProcess,
+		{ reason, survivors }: TerminationOutcome,
+		why: string,
+	): void {
+		const survived = survivors.length > 0;
+		this.#write(process, {
+			level: survived ? "error" : "info",
+			operation: "terminate",
+			result: survived ? "survived" : reason,
+			reason: survived ? `still alive: ${survivors.join(", ")}` : why,
+		});
+	}
+
+	/** @param bytes what the process's pipe took; the content is never recorded */
+	wrote(process: ManagedProcess, bytes: number, wanted: number): void {
+		this.#write(process, {
+			level: "info",
+			operation: "stdin",
+			result: bytes === wanted ? "written" : "partly written",
+			bytes,
+		});
+	}
+
+	/** The policy refused something about a process that runs or ran. */
+	refused(
+		process: ManagedProcess,
+		operation: "terminate" | "stdin" | "output",
+		error: unknown,
+	): void {
+		this.#write(process, { ...refusal(error), operation });
+	}
+
+	/** The policy refused a launch before the gate saw it. */
+	refusedLaunch(request: LaunchRequest, error: unknown): void {
+		const { executable, args, cwd, agent } = request;
+		this.#record({
+			...refusal(error),
+			operation: "launch",
+			executable,
+			args,
+			cwd,
+			agent,
+		});
+	}
+
+	#write(process: ManagedProcess, entry: Entry): void {
+		const { file, args, cwd, agent } = process.identity;
+		const { pid } = process;
+		this.#record({ executable: file, args, cwd, agent, pid, ...entry });
+	}
+
+	#record(event: AuditEvent): void {
+		try {
+			this.audit.record(event);
+		} catch (error) {
+			console.error(`mcp-process: ${messageOf(error)}`);
+		}
+	}
+}
+
+function refusal(error: unknown) {
+	const code =
+		error instanceof ProcessError
+			? String(error.details?.violation ?? error.code)
+			: "error";
+	return {
+		level: "warn",
+		result: "refused",
+		reason: `${code}: ${messageOf(error)}`,
+	} as const;
+}

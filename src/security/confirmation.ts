@@ -1,0 +1,140 @@
+import { ProcessError } from "../errors.ts";
+
+/** What became of a question to the user. */
+export type Answer =
+	| "approved"
+	| "declined"
+	| "cancelled"
+	| "timed_out"
+	/** The client has no way to ask. */
+	| "unsupported";
+
+/** Asks the user; what is shown is for a person's eyes, one fact a line. */
+export type Ask = (question: string) => Promise<Answer>;
+
+/** What a user has to see of a launch to judge it. */
+export interface LaunchShown {
+	readonly file: string;
+	readonly args: readonly string[];
+	readonly cwd: string;
+	/** What the request adds to the environment. */
+	readonly env: Readonly<Record<string, string>>;
+	readonly agent: string;
+}
+
+/** Characters of a question; nobody reads a longer one, so none is asked. */
+const LONGEST_QUESTION = 8000;
+
+/** Counts what a user approved by hand, file by file. */
+export class Approvals {
+	readonly #counts = new Map<string, number>();
+
+	/** @param autoApproveAfter approvals after which a file is no longer asked about; 0: never */
+	constructor(private readonly autoApproveAfter: number) {}
+
+	/** Whether the user approved this file often enough. */
+	suffices(file: string): boolean {
+		const count = this.#counts.get(file) ?? 0;
+		return this.autoApproveAfter > 0 && count >= this.autoApproveAfter;
+	}
+
+	add(file: string): void {
+		this.#counts.set(file, (this.#counts.get(file) ?? 0) + 1);
+	}
+}
+
+/** The question about a launch: every argument by itself, nothing left out. */
+export function launchQuestion(launch: LaunchShown): string {
+	const { file, args, cwd, env, agent } = launch;
+	return [
+		`${visible(agent)} wants to start a program:`,
+		`executable: ${visible(file)}`,
+		...(args.length === 0 ? ["no arguments"] : []),
+		...args.map((arg, index) => `argument ${index + 1}: ${visible(arg)}`),
+		`directory: ${visible(cwd)}`,
+		...Object.entries(env).map(
+			([name, value]) => `environment: ${visible(name)}=${visible(value)}`,
+		),
+	].join("\n");
+}
+
+/** The question about ending a process. */
+export function terminationQuestion(
+	process: { readonly pid: number; readonly file: string },
+	args: readonly string[],
+	agent: string,
+): string {
+	return [
+		`${visible(agent)} wants to end process ${process.pid}:`,
+		`executable: ${visible(process.file)}`,
+		...args.map((arg, index) => `argument ${index + 1}: ${visible(arg)}`),
+	].join("\n");
+}
+
+/**
+ * Asks, and returns when the user has approved.
+ *
+ * @throws ProcessError CONFIRMATION_DECLINED (declined, cancelled) or
+ *   CONFIRMATION_UNAVAILABLE (timed out, unsupported, too long to be shown)
+ */
+export async function requireApproval(
+	ask: Ask | undefined,
+	question: string,
+): Promise<void> {
+	if (question.length > LONGEST_QUESTION) {
+		throw new ProcessError(
+			"CONFIRMATION_UNAVAILABLE",
+			`The user has to confirm this, but it is too long to be shown: ${question.length} characters > ${LONGEST_QUESTION}`,
+			"Pass long data through a file or standard input.",
+			{ outcome: "too_long" },
+		);
+	}
+	const answer = ask ? await ask(question) : "unsupported";
+	if (answer !== "approved") throw refusal(answer);
+}
+
+function refusal(answer: Exclude<Answer, "approved">): ProcessError {
+	const details = { outcome: answer };
+	switch (answer) {
+		case "declined":
+			return new ProcessError(
+				"CONFIRMATION_DECLINED",
+				"The user declined",
+				"Ask the user what to do instead; don't try the same again.",
+				details,
+			);
+		case "cancelled":
+			return new ProcessError(
+				"CONFIRMATION_DECLINED",
+				"The question was dismissed without an answer",
+				"Ask the user whether to try again.",
+				details,
+			);
+		case "timed_out":
+			return new ProcessError(
+				"CONFIRMATION_UNAVAILABLE",
+				"The user did not answer in time",
+				"Try again when the user is there.",
+				details,
+			);
+		case "unsupported":
+			return new ProcessError(
+				"CONFIRMATION_UNAVAILABLE",
+				"The user has to confirm this, and this client can't ask",
+				"Use a client that supports elicitation; or the user changes requireConfirmation, requireConfirmationFor or requireTerminationConfirmation.",
+				details,
+			);
+	}
+}
+
+/**
+ * A text as one quoted line in which nothing is invisible: control characters,
+ * and those that turn the direction of what follows (CVE-2021-42574), would let
+ * an agent show the user something else than what runs.
+ */
+function visible(text: string): string {
+	return JSON.stringify(text).replace(
+		/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}]/gu,
+		(character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
+	);
+}

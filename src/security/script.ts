@@ -1,0 +1,40 @@
+import { closeSync, openSync, readSync } from "node:fs";
+import { programName } from "./executable.ts";
+
+/** The kernel reads no more of a script's first line (execve(2), BINPRM_BUF_SIZE). */
+const LINE = 256;
+
+/** The program that a script's first line names: its path, and the name of what really runs. */
+export interface Interpreter {
+	readonly path: string;
+	/** As the tables of names know it; behind `env`, the program that env starts. */
+	readonly name: string;
+}
+
+/** What a file's `#!` line names; undefined where it has none or can't be read. */
+export function interpreterOf(path: string): Interpreter | undefined {
+	try {
+		const fd = openSync(path, "r");
+		try {
+			const head = Buffer.alloc(LINE);
+			return parseShebang(head.toString("utf8", 0, readSync(fd, head)));
+		} finally {
+			closeSync(fd);
+		}
+	} catch {
+		return undefined;
+	}
+}
+
+/** Reads the first line of a file as the kernel does (execve(2)). */
+export function parseShebang(text: string): Interpreter | undefined {
+	const line = /^#![ \t]*([^\n]*)/.exec(text)?.[1];
+	const [path, ...words] = line?.trim().split(/[ \t]+/) ?? [];
+	if (!path) return undefined;
+	const name = programName(path);
+	if (name !== "env") return { path, name };
+	const inner = words.find(
+		(word) => !word.startsWith("-") && !word.includes("="),
+	);
+	return { path, name: inner === undefined ? name : programName(inner) };
+}

@@ -1,0 +1,114 @@
+import { violation } from "../errors.ts";
+import { names } from "./allowlist.ts";
+import { type Attempt, describe, type Layer } from "./attempt.ts";
+import {
+	isBareName,
+	judgedNames,
+	multiCallAsItself,
+	withoutVersion,
+} from "./executable.ts";
+import { isShellName } from "./names.ts";
+import { codeVariables } from "./policy.ts";
+import { interpreterOf } from "./script.ts";
+import { innerCommand, isWrapper } from "./wrapper.ts";
+
+const MAX_WRAPPERS = 8;
+
+/**
+ * Refuses shells, and judges a program that starts another one by that other one.
+ *
+ * @param inner the layers that a program behind a wrapper has to pass
+ */
+export function shellLayer(inner: () => readonly Layer[]): Layer {
+	return {
+		name: "shell",
+		check(attempt) {
+			const { request, executable, policy } = attempt;
+			const judged = judgedNames(request.executable, executable);
+			if (policy.config.blockShellInterpreters) refuseShell(judged, attempt);
+			const wrapper = judged.find(isWrapper);
+			return wrapper === undefined
+				? "not a shell"
+				: judgeInner(wrapper, attempt, inner());
+		},
+	};
+}
+
+function refuseShell(judged: readonly string[], attempt: Attempt): void {
+	const { request, executable } = attempt;
+	const shown = describe(request.executable, executable);
+	if (judged.some(isShell)) throw shellViolation(shown);
+	if (multiCallAsItself(executable) !== undefined)
+		throw shellViolation(
+			`${shown} runs whatever applet its arguments name; start the applet by its own name`,
+		);
+	const script = executable && interpreterOf(executable.real);
+	if (!script || !isShell(script.name) || isNamedExactly(attempt)) return;
+	throw violation(
+		"shell_interpreter",
+		`Shell interpreters are blocked: ${shown} is a script for ${script.path}`,
+		`Start the programs that the script starts. If this script is meant, the user adds its own path, ${JSON.stringify(executable.found)}, to allowedExecutables: a glob does not allow shell scripts.`,
+		{ key: "allowedExecutables", executable: executable.real },
+	);
+}
+
+function isShell(name: string): boolean {
+	return isShellName(name) || isShellName(withoutVersion(name));
+}
+
+/** Whether the user wrote this very file's name: then a script is what was meant, whatever runs it. */
+function isNamedExactly({ executable, policy }: Attempt): boolean {
+	if (!executable) return false;
+	const { found, real } = executable;
+	return policy.rules.some(({ executable: entry }) =>
+		isBareName(entry)
+			? names(entry, executable, policy.searchPath)
+			: entry === found || entry === real,
+	);
+}
+
+function shellViolation(what: string) {
+	return violation(
+		"shell_interpreter",
+		`Shell interpreters are blocked: ${what}`,
+		"Start the program itself, its arguments as a list. If a shell is really needed, the user sets blockShellInterpreters to false and adds it to allowedExecutables.",
+		{ key: "blockShellInterpreters" },
+	);
+}
+
+/** A program that starts another one is allowed no more than that other one is. */
+function judgeInner(
+	wrapper: string,
+	attempt: Attempt,
+	layers: readonly Layer[],
+): string {
+	const { request, depth } = attempt;
+	const inner = innerCommand(wrapper, request.args);
+	if (inner.kind === "none") return `${wrapper} starts nothing`;
+	if (inner.kind === "opaque" || depth >= MAX_WRAPPERS) {
+		const reason =
+			inner.kind === "opaque"
+				? inner.reason
+				: "too many wrappers in one launch";
+		throw violation(
+			"shell_interpreter",
+			`Shell interpreters are blocked: ${reason}`,
+			"Start the inner program itself, its arguments as a list.",
+		);
+	}
+	const code = codeVariables(inner.env);
+	if (code.length > 0) {
+		throw violation(
+			"env_var_injection",
+			`${wrapper} would set ${code.join(", ")}, which can make a program load or run something else`,
+			"Leave the variable out.",
+		);
+	}
+	const nested: Attempt = {
+		...attempt,
+		request: { ...request, executable: inner.executable, args: inner.args },
+		depth: depth + 1,
+	};
+	for (const layer of layers) layer.check(nested);
+	return `${wrapper} starts ${describe(inner.executable, nested.executable)}, which is allowed`;
+}
