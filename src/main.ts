@@ -23,6 +23,21 @@ async function main(argv: readonly string[]): Promise<number> {
 			const { createConfig } = await import("./cli/create-config.ts");
 			return print(createConfig(command.path, command.force));
 		}
+		case "check": {
+			const { check } = await import("./cli/check.ts");
+			return print(await check(command.config));
+		}
+		case "explain": {
+			const { explain } = await import("./cli/explain.ts");
+			const { text, allowed } = await explain(command);
+			return (await print(text)) || (allowed ? 0 : 1);
+		}
+		case "audit": {
+			const { tail, verify } = await import("./cli/audit.ts");
+			if (command.action === "tail") return print(tail(command.path));
+			const { text, intact } = verify(command.path);
+			return (await print(text)) || (intact ? 0 : 1);
+		}
 		case "serve":
 			return serveUntilEnd(command.config);
 	}

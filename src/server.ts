@@ -2,10 +2,13 @@ import { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import {
 	CallToolRequestSchema,
+	ErrorCode,
 	ListToolsRequestSchema,
+	McpError,
 } from "@modelcontextprotocol/sdk/types.js";
 import { CfWorkerJsonSchemaValidator } from "@modelcontextprotocol/sdk/validation/cfworker";
 import type { ProcessManager } from "./process/manager.ts";
+import type { Ask } from "./security/confirmation.ts";
 import { type ServedTool, unknownTool } from "./tools/tool.ts";
 
 /** What a model that has never seen the tools needs to know; under 2 KB. */
@@ -40,14 +43,39 @@ export async function serveTools(
 	server.setRequestHandler(ListToolsRequestSchema, () => ({
 		tools: tools.map((tool) => tool.listing()),
 	}));
-	server.setRequestHandler(CallToolRequestSchema, ({ params }) => {
+	server.setRequestHandler(CallToolRequestSchema, ({ params }, { signal }) => {
 		const tool = byName.get(params.name);
 		if (!tool) return unknownTool(params.name, [...byName.keys()]);
 		const agent = server.getClientVersion()?.name ?? "unknown";
-		return tool.call(params.arguments, { manager, agent });
+		const canAsk = server.getClientCapabilities()?.elicitation?.form;
+		const ask = canAsk ? askThrough(server, signal) : undefined;
+		return tool.call(params.arguments, { manager, agent, ask });
 	});
 	server.onerror = (error) => {
 		console.error(`mcp-process: protocol: ${error.message}`);
 	};
 	await server.connect(transport);
+}
+
+/** Milliseconds that a user has for an answer. */
+const ANSWER_TIMEOUT = 300_000;
+
+/** Asks the user by elicitation; a call that the client cancels is not asked about any more. */
+function askThrough(server: Server, signal: AbortSignal): Ask {
+	return async (message) => {
+		try {
+			const { action } = await server.elicitInput(
+				{ message, requestedSchema: { type: "object", properties: {} } },
+				{ timeout: ANSWER_TIMEOUT, signal },
+			);
+			if (signal.aborted) return "cancelled";
+			if (action === "accept") return "approved";
+			return action === "decline" ? "declined" : "cancelled";
+		} catch (error) {
+			if (signal.aborted) return "cancelled";
+			const timedOut =
+				error instanceof McpError && error.code === ErrorCode.RequestTimeout;
+			return timedOut ? "timed_out" : "unsupported";
+		}
+	};
 }

@@ -19,31 +19,97 @@ export type Command =
 			readonly path: string;
 			readonly force: boolean;
 	  }
+	| { readonly kind: "check"; readonly config: string | undefined }
+	| {
+			readonly kind: "explain";
+			readonly config: string | undefined;
+			readonly cwd: string | undefined;
+			readonly command: readonly [string, ...string[]];
+	  }
+	| {
+			readonly kind: "audit";
+			readonly action: "verify" | "tail";
+			readonly path: string | undefined;
+	  }
 	| { readonly kind: "schema" | "help" | "version" };
 
 const DEFAULT_PATH = "./mcp-process-config.json";
 
+const OPTIONS = {
+	config: { type: "string" },
+	cwd: { type: "string" },
+	"create-config": { type: "boolean" },
+	force: { type: "boolean" },
+	schema: { type: "boolean" },
+	help: { type: "boolean", short: "h" },
+	version: { type: "boolean", short: "V" },
+} as const;
+
+type Flag = keyof typeof OPTIONS;
+
 /** @throws CommandError (exit code 2) on anything that isn't understood */
 export function parseCommand(argv: readonly string[]): Command {
-	const { values, positionals } = parse(argv);
+	// What stands behind -- belongs to the program that is asked about.
+	const end = argv.indexOf("--");
+	const behind = end < 0 ? undefined : argv.slice(end + 1);
+	const { values, positionals } = parse(end < 0 ? argv : argv.slice(0, end));
+	const [name, ...rest] = positionals;
+	const allow = (command: string, ...flags: Flag[]) => {
+		const other = (Object.keys(values) as Flag[]).find(
+			(flag) => !flags.includes(flag),
+		);
+		if (other !== undefined)
+			throw new CommandError(`--${other} does not go with ${command}`, 2);
+	};
 	if (values.help) return { kind: "help" };
 	if (values.version) return { kind: "version" };
+	if (behind && name !== "explain")
+		throw new CommandError("-- goes with explain only", 2);
+	for (const flag of ["config", "cwd"] as const)
+		if (values[flag] === "")
+			throw new CommandError(`--${flag} needs a path`, 2);
+	const { config, cwd } = values;
 	if (values["create-config"]) {
-		const [path = DEFAULT_PATH, ...more] = positionals;
-		refuseMore(more);
-		refuseWith(values.config !== undefined, "--config", "--create-config");
-		refuseWith(values.schema, "--schema", "--create-config");
-		return { kind: "create-config", path, force: values.force ?? false };
+		allow("--create-config", "create-config", "force");
+		refuseMore(rest);
+		return {
+			kind: "create-config",
+			path: name ?? DEFAULT_PATH,
+			force: values.force ?? false,
+		};
 	}
-	refuseMore(positionals);
-	if (values.force)
-		throw new CommandError("--force goes with --create-config", 2);
 	if (values.schema) {
-		refuseWith(values.config !== undefined, "--config", "--schema");
+		allow("--schema", "schema");
+		refuseMore(positionals);
 		return { kind: "schema" };
 	}
-	if (values.config === "") throw new CommandError("--config needs a path", 2);
-	return { kind: "serve", config: values.config };
+	switch (name) {
+		case undefined:
+			allow("serving", "config");
+			return { kind: "serve", config };
+		case "check":
+			allow("check", "config");
+			refuseMore(rest);
+			return { kind: "check", config };
+		case "explain": {
+			allow("explain", "config", "cwd");
+			refuseMore(rest);
+			const [executable, ...args] = behind ?? [];
+			if (executable === undefined)
+				throw new CommandError("explain needs -- EXECUTABLE [ARG...]", 2);
+			return { kind: "explain", config, cwd, command: [executable, ...args] };
+		}
+		case "audit": {
+			allow("audit");
+			const [action, path, ...more] = rest;
+			refuseMore(more);
+			if (action !== "verify" && action !== "tail")
+				throw new CommandError("audit needs verify or tail", 2);
+			return { kind: "audit", action, path };
+		}
+		default:
+			throw new CommandError(`unknown command or argument: ${name}`, 2);
+	}
 }
 
 function parse(argv: readonly string[]) {
@@ -51,14 +117,7 @@ function parse(argv: readonly string[]) {
 		return parseArgs({
 			args: [...argv],
 			allowPositionals: true,
-			options: {
-				config: { type: "string" },
-				"create-config": { type: "boolean" },
-				force: { type: "boolean" },
-				schema: { type: "boolean" },
-				help: { type: "boolean", short: "h" },
-				version: { type: "boolean", short: "V" },
-			},
+			options: OPTIONS,
 		});
 	} catch (error) {
 		// The first sentence says which flag; the rest is advice to programmers.
@@ -73,16 +132,18 @@ function refuseMore(positionals: readonly string[]): void {
 		throw new CommandError(`unknown command or argument: ${first}`, 2);
 }
 
-function refuseWith(given: boolean | undefined, one: string, other: string) {
-	if (given) throw new CommandError(`${one} does not go with ${other}`, 2);
-}
-
 export const HELP = `mcp-process: the process manager for AI agents, an MCP server over stdin/stdout
 
 Usage:
   mcp-process [--config PATH]             serve until stdin ends or a signal comes
   mcp-process --create-config [PATH]      write a sample configuration
                                           (default ${DEFAULT_PATH}; --force overwrites)
+  mcp-process check [--config PATH]       validate the configuration; print the
+                                          effective policy and its risks
+  mcp-process explain [--config PATH] [--cwd DIR] -- EXECUTABLE [ARG...]
+                                          each layer's verdict on a launch; starts nothing
+  mcp-process audit verify [PATH]         check the hash chain of an audit log
+  mcp-process audit tail [PATH]           print its last records readably
   mcp-process --schema                    print the JSON Schema of the configuration
   mcp-process --help, -h                  print this
   mcp-process --version, -V               print the version

@@ -1,15 +1,10 @@
-import { statSync } from "node:fs";
-import { loadConfig } from "../config/load.ts";
 import { messageOf } from "../errors.ts";
-import { currentPlatform } from "../platform/current.ts";
 import { ProcessManager } from "../process/manager.ts";
-import { createAuditLog } from "../security/audit.ts";
-import { Gate } from "../security/gate.ts";
-import { createPolicy, type ServerFacts } from "../security/policy.ts";
-import { LaunchLedger } from "../security/rate-limit.ts";
+import { type AuditLog, createAuditLog } from "../security/audit.ts";
 import { serveTools } from "../server.ts";
 import { tools } from "../tools/index.ts";
 import { LineTransport } from "../transport.ts";
+import { type Wired, wire } from "./wire.ts";
 
 /** A server that is running. */
 export interface Session {
@@ -19,9 +14,10 @@ export interface Session {
 	stop(reason: string): Promise<void>;
 }
 
-/** Milliseconds that answers under way and unread output are waited for at the end. */
+/** Milliseconds that answers under way, unread output and waiting alerts are given at the end. */
 const LAST_ANSWERS = 250;
 const LAST_BYTES = 500;
+const LAST_ALERTS = 500;
 
 /**
  * Serves MCP over standard input and output.
@@ -32,16 +28,9 @@ export async function serve(options: {
 	readonly config: string | undefined;
 	readonly version: string;
 }): Promise<Session> {
-	const loaded = loadConfig({
-		path: options.config,
-		env: process.env,
-		cwd: process.cwd(),
-	});
-	const { config, source } = loaded;
-	const policy = await createPolicy(loaded, serverFacts());
-	const platform = await currentPlatform();
+	const { loaded, platform, gate } = await wire(options.config);
 	platform.prepareServer();
-	const audit = createAuditLog(config, process.env);
+	const { audit, stopAlerts } = await auditOf(loaded);
 	const record = (operation: string, reason: string) => {
 		try {
 			audit.record({ level: "info", operation, result: "success", reason });
@@ -51,14 +40,17 @@ export async function serve(options: {
 		}
 	};
 	record("server_start", `version ${options.version}, pid ${process.pid}`);
-	if (source.kind === "none") {
+	if (loaded.source.kind === "none") {
 		console.error(
 			"mcp-process: no configuration, so nothing may be started; write one with --create-config and name it with --config",
 		);
 	}
-	const ledger = new LaunchLedger(config, () => performance.now());
-	const gate = new Gate(policy, ledger, audit, platform);
-	const manager = new ProcessManager(config, gate, platform, audit);
+	const manager = new ProcessManager(
+		loaded.config,
+		gate(audit),
+		platform,
+		audit,
+	);
 	const transport = new LineTransport(process.stdin, process.stdout);
 	await serveTools(transport, { version: options.version, manager, tools });
 	return {
@@ -66,7 +58,7 @@ export async function serve(options: {
 		async stop(reason) {
 			await transport.idle(LAST_ANSWERS);
 			await manager.stopAll();
-			await transport.idle(LAST_ANSWERS);
+			await Promise.all([transport.idle(LAST_ANSWERS), stopAlerts()]);
 			await transport.flush(LAST_BYTES);
 			record("server_stop", reason);
 			audit.close();
@@ -74,19 +66,30 @@ export async function serve(options: {
 	};
 }
 
-function serverFacts(): ServerFacts {
-	const env = Object.fromEntries(
-		Object.entries(process.env).flatMap(([name, value]) =>
-			value === undefined ? [] : [[name, value]],
-		),
-	);
-	const directory = process.cwd();
-	if (!isCompiled()) return { env, directory };
-	const { dev, ino } = statSync(process.execPath);
-	return { env, directory, self: { device: dev, inode: ino } };
-}
-
-/** Whether this runs as a program of its own, not as a script of the runtime's. */
-function isCompiled(): boolean {
-	return /^(\/\$bunfs\/|B:[\\/]~BUN[\\/])/.test(Bun.main);
+/** The audit log, and the alerts where they are asked for. */
+async function auditOf({ config }: Wired["loaded"]): Promise<{
+	readonly audit: AuditLog;
+	stopAlerts(): Promise<void>;
+}> {
+	const log = createAuditLog(config, process.env);
+	const { enableSecurityAlerts, securityAlertWebhook } = config;
+	if (!enableSecurityAlerts || securityAlertWebhook === undefined)
+		return { audit: log, async stopAlerts() {} };
+	const { AlertSender, alertingLog } = await import("../security/alert.ts");
+	const sender = new AlertSender({
+		url: securityAlertWebhook,
+		onLost(reason) {
+			console.error(`mcp-process: an alert could not be posted: ${reason}`);
+			log.record({
+				level: "error",
+				operation: "alert",
+				result: "lost",
+				reason,
+			});
+		},
+	});
+	return {
+		audit: alertingLog(log, sender),
+		stopAlerts: () => sender.stop(LAST_ALERTS),
+	};
 }

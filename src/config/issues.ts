@@ -31,7 +31,13 @@ export function describeIssue(
 		if (branch)
 			return branch.flatMap((inner) => describeIssue(inner, keysAt, path));
 	}
-	return [{ path, message: lowerFirst(issue.message) }];
+	return [{ path, message: inWords(issue) }];
+}
+
+function inWords(issue: Issue): string {
+	if (issue.code === "invalid_type" && / undefined$/.test(issue.message))
+		return `is required (${issue.expected})`;
+	return lowerFirst(issue.message.replace(/^Invalid input: /, ""));
 }
 
 /** The alternative whose own type fits the value, so that its complaint is the one meant. */

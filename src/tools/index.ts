@@ -1,5 +1,6 @@
 import { processGetOutput, processSendStdin } from "./io.ts";
 import { processStart } from "./launch.ts";
+import { processCheckPolicy } from "./policy.ts";
 import { processGetStats, processGetStatus, processList } from "./status.ts";
 import { processTerminate } from "./terminate.ts";
 import type { ServedTool } from "./tool.ts";
@@ -13,4 +14,5 @@ export const tools: readonly ServedTool[] = [
 	processGetOutput,
 	processList,
 	processGetStatus,
+	processCheckPolicy,
 ];

@@ -1,6 +1,5 @@
-import { isUtf8 } from "node:buffer";
 import { z } from "zod";
-import { ProcessError, violation } from "../errors.ts";
+import { ProcessError } from "../errors.ts";
 import {
 	checkCursor,
 	ENCODINGS,
@@ -42,7 +41,6 @@ export const processSendStdin = defineTool({
 	async run({ pid, data, encoding, end }, { manager }) {
 		const process = manager.get(pid);
 		const bytes = decode(data, encoding);
-		if (manager.config.blockBinaryStdin) refuseBinary(bytes);
 		const bytesWritten = await manager.write(process, bytes, WRITE_TIMEOUT);
 		if (end && bytesWritten === bytes.length) await process.stdin?.end();
 		return { bytesWritten };
@@ -66,16 +64,6 @@ function decode(data: string, encoding: Encoding): Uint8Array {
 		`data: not valid ${encoding}`,
 		"Correct data, or give the encoding that it has.",
 		{ field: "data" },
-	);
-}
-
-function refuseBinary(bytes: Uint8Array): void {
-	if (isUtf8(bytes) && !bytes.includes(0)) return;
-	throw violation(
-		"stdin_not_allowed",
-		"Binary input is not allowed (blockBinaryStdin)",
-		"Send text; or the user sets blockBinaryStdin to false.",
-		{ key: "blockBinaryStdin" },
 	);
 }
 

@@ -68,8 +68,9 @@ export const processStart = defineTool({
 			.optional()
 			.describe("What was changed in the request, if anything."),
 	}),
-	async run(input, { manager, agent }) {
-		const { process, warnings } = await manager.start({ ...input, agent });
+	async run(input, { manager, agent, ask }) {
+		const request = { ...input, agent };
+		const { process, warnings } = await manager.start(request, ask);
 		return {
 			pid: process.pid,
 			startTime: process.startedAt.toISOString(),

@@ -2,6 +2,11 @@ import { z } from "zod";
 import { ProcessError, violation } from "../errors.ts";
 import type { ProcessManager } from "../process/manager.ts";
 import type { ManagedProcess } from "../process/process.ts";
+import {
+	type Ask,
+	requireApproval,
+	terminationQuestion,
+} from "../security/confirmation.ts";
 import { exitCode, pid } from "./fields.ts";
 import { defineTool } from "./tool.ts";
 
@@ -37,12 +42,18 @@ export const processTerminate = defineTool({
 			.array(z.number().int())
 			.describe("Pids that are still alive; empty when all is gone."),
 	}),
-	async run({ pid, force, timeout }, { manager }) {
+	async run({ pid, force, timeout }, { manager, agent, ask }) {
 		const process = manager.get(pid);
 		const { allowForcedTermination } = manager.config;
-		checkAllowed(manager, force);
-		if (process.state !== "running" && process.tree.alive().length === 0)
-			throw notRunning(process);
+		try {
+			checkAllowed(manager, force);
+			if (process.state !== "running" && process.tree.alive().length === 0)
+				throw notRunning(process);
+			await confirm(process, manager, agent, ask);
+		} catch (error) {
+			manager.journal.refused(process, "terminate", error);
+			throw error;
+		}
 		const { reason, survivors } = await manager.terminate(process, {
 			cause: "terminated",
 			message: force
@@ -70,6 +81,19 @@ export const processTerminate = defineTool({
 		};
 	},
 });
+
+/** @throws ProcessError CONFIRMATION_DECLINED or CONFIRMATION_UNAVAILABLE */
+async function confirm(
+	process: ManagedProcess,
+	{ config }: ProcessManager,
+	agent: string,
+	ask: Ask | undefined,
+): Promise<void> {
+	if (!config.requireTerminationConfirmation) return;
+	const { file, args } = process.identity;
+	const question = terminationQuestion({ pid: process.pid, file }, args, agent);
+	await requireApproval(ask, question);
+}
 
 /** @throws ProcessError SECURITY_VIOLATION termination_not_allowed */
 function checkAllowed(manager: ProcessManager, force: boolean): void {

@@ -4,12 +4,15 @@ import { formatPath } from "../config/document.ts";
 import { describeIssue } from "../config/issues.ts";
 import { messageOf, ProcessError } from "../errors.ts";
 import type { ProcessManager } from "../process/manager.ts";
+import type { Ask } from "../security/confirmation.ts";
 
 /** What a tool may use. */
 export interface ToolContext {
 	readonly manager: ProcessManager;
 	/** The client's name, as it gave it. */
 	readonly agent: string;
+	/** Asks the user, where the client can. */
+	readonly ask: Ask | undefined;
 }
 
 /** What a call can do to the world; the annotations follow from it. */

@@ -1,0 +1,100 @@
+import { readFileSync } from "node:fs";
+import { loadConfig } from "../config/load.ts";
+import { messageOf } from "../errors.ts";
+import { auditLogPath } from "../security/audit.ts";
+import { logFiles, verifyLog } from "../security/audit-verify.ts";
+import { CommandError } from "./command.ts";
+
+/** Records that `audit tail` shows, and faults that `audit verify` lists. */
+const SHOWN = 20;
+
+/** The log to look at: the one named, else the configuration's. */
+function target(path: string | undefined): string {
+	if (path !== undefined) return path;
+	const { config } = loadConfig({
+		path: undefined,
+		env: process.env,
+		cwd: process.cwd(),
+	});
+	return auditLogPath(config, process.env);
+}
+
+/**
+ * Checks the hash chains of a log.
+ *
+ * @throws CommandError where there is no such log
+ */
+export function verify(path: string | undefined): {
+	readonly text: string;
+	readonly intact: boolean;
+} {
+	const log = existing(target(path));
+	const { files, records, chains, faults } = reading(log, () => verifyLog(log));
+	const summary = `${log}: ${records} records of ${chains} server starts in ${files.length} files`;
+	if (faults.length === 0)
+		return { text: `${summary}: intact\n`, intact: true };
+	const lines = faults
+		.slice(0, SHOWN)
+		.map(({ file, line, problem }) => `  ${file}:${line}: ${problem}`);
+	const more =
+		faults.length > SHOWN ? [`  and ${faults.length - SHOWN} more`] : [];
+	return {
+		text: [`${summary}: NOT intact`, ...lines, ...more, ""].join("\n"),
+		intact: false,
+	};
+}
+
+/**
+ * The last records of a log, a line each.
+ *
+ * @throws CommandError where there is no such log
+ */
+export function tail(path: string | undefined): string {
+	const log = existing(target(path));
+	const lines = reading(log, () => readFileSync(log, "utf8").split("\n"));
+	return lines
+		.filter((line) => line !== "")
+		.slice(-SHOWN)
+		.map((line) => `${readable(line)}\n`)
+		.join("");
+}
+
+function existing(path: string): string {
+	if (logFiles(path).length > 0) return path;
+	throw new CommandError(`${path}: there is no such audit log`, 1);
+}
+
+function reading<T>(path: string, read: () => T): T {
+	try {
+		return read();
+	} catch (error) {
+		throw new CommandError(`${path}: ${messageOf(error)}`, 1);
+	}
+}
+
+function readable(line: string): string {
+	try {
+		const record = JSON.parse(line);
+		const { timestamp, level, operation, result, pid, reason } = record;
+		const command = [record.executable, ...(record.args ?? [])]
+			.filter((part) => part !== undefined)
+			.map((part) => JSON.stringify(part))
+			.join(" ");
+		return (
+			[
+				timestamp,
+				String(level).padEnd(5),
+				`${operation} ${result}`,
+				pid === undefined ? "" : `pid ${pid}`,
+				command,
+				reason ?? "",
+			]
+				.filter((part) => part !== "")
+				.join("  ")
+				// An agent chooses some of this text; it must not command the terminal.
+				.replace(/[\p{Cc}\p{Cf}]/gu, "\uFFFD")
+		);
+	} catch {
+		return `not a record: ${JSON.stringify(line.slice(0, 200))}`;
+	}
+}

@@ -1,0 +1,85 @@
+import { configSchema } from "../config/schema.ts";
+import { findExecutable, isBareName } from "../security/executable.ts";
+import type { Policy } from "../security/policy.ts";
+import { findRisks, type Risk } from "../security/risks.ts";
+import { wire } from "./wire.ts";
+
+/**
+ * The effective policy and its risks, as text.
+ *
+ * @throws ConfigError where the configuration cannot be used
+ */
+export async function check(config: string | undefined): Promise<string> {
+	const { loaded, policy } = await wire(config);
+	const { source } = loaded;
+	const origin =
+		source.kind === "file"
+			? source.path
+			: source.kind === "environment"
+				? source.variable
+				: "none: nothing may be started";
+	const risks = findRisks(policy, loaded);
+	return [
+		`Configuration: ${origin}`,
+		"",
+		"Executables:",
+		...executables(policy),
+		"",
+		"Settings that are not at their defaults:",
+		...settings(policy),
+		"",
+		risks.length === 0 ? "No risks found." : `Risks (${risks.length}):`,
+		...grouped(risks),
+		"",
+	].join("\n");
+}
+
+/** What is alike in several entries is said once, with the advice for the first. */
+function grouped(risks: readonly Risk[]): string[] {
+	const groups = Map.groupBy(risks, ({ risk }) => risk);
+	return [...groups].flatMap(([risk, alike]) => {
+		const entries = alike.flatMap(({ entry }) => entry ?? []);
+		const places = [...new Set(alike.map(({ place }) => place))];
+		const subject = entries.length > 0 ? `${entries.join(", ")}: ` : "";
+		const verb = entries.length > 1 ? `each ${risk}` : risk;
+		return [
+			`  ${subject}${verb}`,
+			`    ${places.join(", ")}`,
+			`    ${alike[0]?.advice ?? ""}`,
+		];
+	});
+}
+
+function executables({ rules, searchPath }: Policy): string[] {
+	if (rules.length === 0) return ["  none"];
+	const found = new Map(
+		rules
+			.map((rule) => rule.executable)
+			.filter(isBareName)
+			.map((name) => [name, findExecutable(name, searchPath, "/")?.found]),
+	);
+	const missing = [...found].filter(([, path]) => path === undefined);
+	return [
+		...rules.flatMap(({ executable }) => {
+			if (!isBareName(executable)) return [`  ${executable}`];
+			const path = found.get(executable);
+			return path === undefined ? [] : [`  ${executable.padEnd(10)} ${path}`];
+		}),
+		...(missing.length > 0
+			? [`  not found in PATH: ${missing.map(([name]) => name).join(", ")}`]
+			: []),
+	];
+}
+
+function settings({ config }: Policy): string[] {
+	const defaults: Readonly<Record<string, unknown>> = configSchema.parse({});
+	const changed = Object.entries(config).filter(
+		([key, value]) =>
+			key !== "allowedExecutables" &&
+			key !== "$schema" &&
+			JSON.stringify(value) !== JSON.stringify(defaults[key]),
+	);
+	return changed.length === 0
+		? ["  none"]
+		: changed.map(([key, value]) => `  ${key}: ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,37 @@
+import { wire } from "./wire.ts";
+
+/** What an explanation prints, and whether the launch would be allowed. */
+export async function explain(options: {
+	readonly config: string | undefined;
+	readonly cwd: string | undefined;
+	readonly command: readonly [string, ...string[]];
+}): Promise<{ readonly text: string; readonly allowed: boolean }> {
+	const { gate, loaded } = await wire(options.config);
+	const [executable, ...args] = options.command;
+	const { allowed, layers } = gate().explain({
+		executable,
+		args,
+		cwd: options.cwd,
+		agent: "command line",
+	});
+	const lines = layers.map(({ layer, verdict, reason }) => {
+		const mark = verdict === "refuse" ? "REFUSED" : verdict;
+		return `  ${layer.padEnd(13)} ${mark.padEnd(8)} ${reason}`;
+	});
+	const refusal = layers.find(({ verdict }) => verdict === "refuse");
+	const verdict =
+		refusal === undefined
+			? "Allowed."
+			: `Refused by the layer "${refusal.layer}".\n${refusal.remediation ?? ""}`;
+	const { source } = loaded;
+	const origin =
+		source.kind === "file"
+			? source.path
+			: source.kind === "environment"
+				? source.variable
+				: "none, so nothing is allowed";
+	return {
+		text: `${JSON.stringify([executable, ...args])}\nconfiguration: ${origin}\n${lines.join("\n")}\n${verdict}\n`,
+		allowed,
+	};
+}

@@ -1,0 +1,61 @@
+import { type LoadedConfig, loadConfig } from "../config/load.ts";
+import { currentPlatform } from "../platform/current.ts";
+import type { Platform } from "../platform/platform.ts";
+import { type AuditLog, noAuditLog } from "../security/audit.ts";
+import { Gate } from "../security/gate.ts";
+import {
+	createPolicy,
+	type Policy,
+	type ServerFacts,
+} from "../security/policy.ts";
+import { LaunchLedger } from "../security/rate-limit.ts";
+import { selfFile } from "../security/self.ts";
+
+/** A configuration that was read and made ready. */
+export interface Wired {
+	readonly loaded: LoadedConfig;
+	readonly policy: Policy;
+	readonly platform: Platform;
+	/** A gate over the policy that records to `audit`. */
+	gate(audit?: AuditLog): Gate;
+}
+
+/**
+ * Reads the configuration as the server would and makes its policy ready.
+ *
+ * @throws ConfigError where it cannot be used
+ */
+export async function wire(config: string | undefined): Promise<Wired> {
+	const loaded = loadConfig({
+		path: config,
+		env: process.env,
+		cwd: process.cwd(),
+	});
+	const policy = await createPolicy(loaded, serverFacts());
+	const platform = await currentPlatform();
+	return {
+		loaded,
+		policy,
+		platform,
+		gate(audit = noAuditLog) {
+			const ledger = new LaunchLedger(loaded.config, () => performance.now());
+			return new Gate(policy, ledger, audit, platform);
+		},
+	};
+}
+
+function serverFacts(): ServerFacts {
+	const env = Object.fromEntries(
+		Object.entries(process.env).flatMap(([name, value]) =>
+			value === undefined ? [] : [[name, value]],
+		),
+	);
+	const directory = process.cwd();
+	if (!isCompiled()) return { env, directory };
+	return { env, directory, self: selfFile(process.execPath) };
+}
+
+/** Whether this runs as a program of its own, not as a script of the runtime's. */
+function isCompiled(): boolean {
+	return /^(\/\$bunfs\/|B:[\\/]~BUN[\\/])/.test(Bun.main);
+}
