@@ -7,21 +7,14 @@ export interface Unenforceable {
 	readonly reason: string;
 }
 
-const NOT_BUILT = "is not enforced by this version";
+const NOT_BUILT =
+	"is not enforced by this version; remove it, as a setting that is not enforced protects nothing";
 
 /** Settings that no code stands behind yet; each is inert at its default. */
 const UNBUILT = [
 	"defaultResourceLimits",
 	"maximumResourceLimits",
 	"strictResourceEnforcement",
-	"requireTerminationConfirmation",
-	"enableSecurityAlerts",
-	"securityAlertWebhook",
-	"requireConfirmation",
-	"requireConfirmationFor",
-	"autoApproveAfterCount",
-	"allowedTimeWindows",
-	"blockedTimeWindows",
 	"enableChroot",
 	"chrootDirectory",
 	"enableNamespaces",
@@ -38,8 +31,6 @@ const UNBUILT = [
 	"tmpfsSize",
 ] as const satisfies readonly (keyof Config)[];
 
-const UNBUILT_RULES = ["resourceLimits", "requireConfirmation"] as const;
-
 /**
  * The settings of `config` that ask for what nothing here enforces. A server
  * that accepted one would promise what it does not do, so any ends the start.
@@ -50,14 +41,17 @@ export function unenforceable(config: Config): Unenforceable[] {
 	).map((key) => ({ path: [key], reason: NOT_BUILT }));
 	for (const [index, entry] of config.allowedExecutables.entries()) {
 		if (typeof entry === "string") continue;
-		for (const key of UNBUILT_RULES) {
-			if (!asksForSomething(entry[key])) continue;
-			found.push({
-				path: ["allowedExecutables", index, key],
-				reason: NOT_BUILT,
-			});
-		}
+		if (!asksForSomething(entry.resourceLimits)) continue;
+		found.push({
+			path: ["allowedExecutables", index, "resourceLimits"],
+			reason: NOT_BUILT,
+		});
 	}
+	if (config.enableSecurityAlerts && config.securityAlertWebhook === undefined)
+		found.push({
+			path: ["enableSecurityAlerts"],
+			reason: "has nowhere to send alerts: set securityAlertWebhook",
+		});
 	return found;
 }
 

@@ -163,13 +163,7 @@ export function parseConfig(text: string, source: ConfigSource): LoadedConfig {
 	if (unmet.length > 0) {
 		throw new ConfigError(
 			unmet
-				.map(({ path, reason }) =>
-					complaint(
-						locate(path),
-						path,
-						`${reason}; remove it, as a setting that is not enforced protects nothing`,
-					),
-				)
+				.map(({ path, reason }) => complaint(locate(path), path, reason))
 				.join("\n"),
 		);
 	}

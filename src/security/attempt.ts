@@ -33,6 +33,8 @@ export interface Attempt {
 	rule?: AllowRule;
 	built?: BuiltEnvironment;
 	cwd?: string;
+	/** What a wrapper program starts. */
+	inner?: Attempt;
 }
 
 /** One question that a launch is asked. */

@@ -162,15 +162,19 @@ export class Gate {
 		};
 	}
 
-	#needsApproval({ executable, rule, policy }: Passed): boolean {
+	/** Whether the user is to be asked about a launch, or about what its wrappers start. */
+	#needsApproval(attempt: Attempt): boolean {
+		const { executable, rule, policy, inner } = attempt;
 		const { requireConfirmation, requireConfirmationFor } = policy.config;
 		const required =
 			requireConfirmation ||
 			rule?.requireConfirmation === true ||
-			requireConfirmationFor.some((entry) =>
-				names(entry, executable, policy.searchPath),
+			requireConfirmationFor.some(
+				(entry) => executable && names(entry, executable, policy.searchPath),
 			);
-		return required && !this.#approvals.suffices(executable.real);
+		const isSettled = executable && this.#approvals.suffices(executable.real);
+		if (required && !isSettled) return true;
+		return inner !== undefined && this.#needsApproval(inner);
 	}
 
 	/** The launch as it is after the user approved it, which has to be what was shown. */

@@ -86,14 +86,10 @@ function judgeInner(
 	const inner = innerCommand(wrapper, request.args);
 	if (inner.kind === "none") return `${wrapper} starts nothing`;
 	if (inner.kind === "opaque" || depth >= MAX_WRAPPERS) {
-		const reason =
+		throw unjudgeable(
 			inner.kind === "opaque"
 				? inner.reason
-				: "too many wrappers in one launch";
-		throw violation(
-			"shell_interpreter",
-			`Shell interpreters are blocked: ${reason}`,
-			"Start the inner program itself, its arguments as a list.",
+				: "too many wrappers in one launch",
 		);
 	}
 	const code = codeVariables(inner.env);
@@ -110,5 +106,28 @@ function judgeInner(
 		depth: depth + 1,
 	};
 	for (const layer of layers) layer.check(nested);
+	if (inner.isOpen) refuseUnjudged(wrapper, nested);
+	attempt.inner = nested;
 	return `${wrapper} starts ${describe(inner.executable, nested.executable)}, which is allowed`;
+}
+
+/** Patterns that arguments are held to say nothing of those that come from elsewhere. */
+function refuseUnjudged(wrapper: string, { rule, policy }: Attempt): void {
+	const own = rule && policy.rulePatterns.get(rule.index);
+	const isPatterned =
+		policy.blockedArguments.length > 0 ||
+		own?.allowed !== undefined ||
+		(own?.blocked.length ?? 0) > 0;
+	if (isPatterned)
+		throw unjudgeable(
+			`${wrapper} adds arguments that can't be held against the patterns for ${rule?.executable}`,
+		);
+}
+
+function unjudgeable(reason: string) {
+	return violation(
+		"shell_interpreter",
+		`Shell interpreters are blocked: ${reason}`,
+		"Start the inner program itself, its arguments as a list.",
+	);
 }

@@ -6,6 +6,8 @@ export type Inner =
 			readonly args: readonly string[];
 			/** Variables that the wrapper sets for the inner program. */
 			readonly env: Readonly<Record<string, string>>;
+			/** The wrapper adds arguments that it reads from its input. */
+			readonly isOpen: boolean;
 	  }
 	/** No inner program: the wrapper prints something and ends. */
 	| { readonly kind: "none" }
@@ -113,7 +115,13 @@ export function innerCommand(name: string, args: readonly string[]): Inner {
 			? opaque(`${name} names no program to start`)
 			: { kind: "none" };
 	}
-	return { kind: "command", executable, args: args.slice(at + 1), env };
+	return {
+		kind: "command",
+		executable,
+		args: args.slice(at + 1),
+		env,
+		isOpen: name === "xargs",
+	};
 }
 
 function readOption(
