@@ -36,6 +36,7 @@ export function verifyLog(path: string): Verification {
 	const faults: Fault[] = [];
 	/** The next sequence number of each chain, by the hash of its last record. */
 	const tips = new Map<string, number>();
+	const seen = new Set<string>();
 	let records = 0;
 	let chains = 0;
 	// With as many files as are kept, the beginnings may have been removed.
@@ -53,6 +54,11 @@ export function verifyLog(path: string): Verification {
 				continue;
 			}
 			const { seq, prev, hash } = record;
+			if (seen.has(hash)) {
+				fault("the record is there twice");
+				continue;
+			}
+			seen.add(hash);
 			if (prev === FIRST && seq === 0) chains++;
 			else if (tips.get(prev) === seq) tips.delete(prev);
 			else if (mayStartWithin && index === 0) chains++;

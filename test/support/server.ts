@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { ElicitRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import type { ConfigInput } from "../../src/config/schema.ts";
 
 /** The compiled program; MCP_PROCESS_BINARY names another one. */
@@ -31,6 +32,9 @@ export interface ErrorBody {
 	readonly details?: Record<string, unknown>;
 	readonly timestamp: string;
 }
+
+/** What a user can do with a question. */
+export type Action = "accept" | "decline" | "cancel";
 
 /** A successful result's fields; each test knows which ones it reads. */
 // biome-ignore lint/suspicious/noExplicitAny: results differ by tool
@@ -75,6 +79,8 @@ export class TestServer implements AsyncDisposable {
 			readonly env?: Record<string, string>;
 			readonly cwd?: string;
 			readonly clientName?: string;
+			/** Answers questions to the user; without it the client can't ask. */
+			readonly onAsk?: (question: string) => Promise<Action> | Action;
 		} = {},
 	): Promise<TestServer> {
 		const scratch = new Scratch();
@@ -97,10 +103,16 @@ export class TestServer implements AsyncDisposable {
 			cwd: options.cwd ?? scratch.path,
 			stderr: "pipe",
 		});
-		const client = new Client({
-			name: options.clientName ?? "test",
-			version: "1.0.0",
-		});
+		const { onAsk } = options;
+		const client = new Client(
+			{ name: options.clientName ?? "test", version: "1.0.0" },
+			{ capabilities: onAsk ? { elicitation: {} } : {} },
+		);
+		if (onAsk)
+			client.setRequestHandler(ElicitRequestSchema, async ({ params }) => ({
+				action: await onAsk(params.message),
+				content: {},
+			}));
 		const server = new TestServer(client, transport, scratch);
 		try {
 			await client.connect(transport);

@@ -1,0 +1,255 @@
+import { describe, expect, it } from "bun:test";
+import {
+	copyFileSync,
+	mkdirSync,
+	renameSync,
+	symlinkSync,
+	writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { BINARY, Scratch, TestServer } from "../support/server.ts";
+
+/** Runs the program as a person does, in a folder of its own. */
+async function run(cwd: string, ...args: string[]) {
+	const child = Bun.spawn([BINARY, ...args], {
+		cwd,
+		env: { PATH: process.env.PATH, HOME: cwd },
+		stdio: ["ignore", "pipe", "pipe"],
+	});
+	const [stdout, stderr, exitCode] = await Promise.all([
+		child.stdout.text(),
+		child.stderr.text(),
+		child.exited,
+	]);
+	return { stdout, stderr, exitCode };
+}
+
+describe("process_check_policy", () => {
+	it("gives every layer's verdict and starts nothing", async () => {
+		await using server = await TestServer.start({
+			allowedExecutables: ["echo"],
+		});
+		const yes = await server.ok("process_check_policy", { executable: "echo" });
+		expect(yes.allowed).toBe(true);
+		expect(yes.resolved).toEndWith("/echo");
+		const layers = yes.layers.map(({ layer }: { layer: string }) => layer);
+		expect(layers).toEqual([
+			...["resolve", "dangerous", "shell", "privilege", "allowlist"],
+			...["arguments", "environment", "directory"],
+			...["concurrency", "rate", "time", "confirmation"],
+		]);
+		const no = await server.ok("process_check_policy", {
+			executable: "echo",
+			args: ["$(x)"],
+			cwd: "/no/such/place",
+		});
+		expect(no.allowed).toBe(false);
+		const refused = no.layers.filter(
+			({ verdict }: { verdict: string }) => verdict === "refuse",
+		);
+		expect(refused.map(({ layer }: { layer: string }) => layer)).toEqual([
+			"arguments",
+			"directory",
+		]);
+		expect((await server.ok("process_list")).processes).toEqual([]);
+	});
+
+	it("agrees with process_start", async () => {
+		await using server = await TestServer.start({
+			allowedExecutables: ["true", "env"],
+		});
+		const launches = [
+			{ executable: "true" },
+			{ executable: "false" },
+			{ executable: "env", args: ["true"] },
+			{ executable: "env", args: ["rm"] },
+			{ executable: "sh" },
+			{ executable: "true", args: ["a|b"] },
+		];
+		for (const launch of launches) {
+			const { allowed } = await server.ok("process_check_policy", launch);
+			if (allowed) await server.ok("process_start", launch);
+			else await server.fails("process_start", launch);
+		}
+	});
+});
+
+describe("mcp-process explain", () => {
+	const CONFIG = `{\n  // what may run\n  "allowedExecutables": [\n    "echo"\n  ]\n}\n`;
+
+	it("says which line allows a launch, exit 0", async () => {
+		using scratch = new Scratch();
+		const config = scratch.write("policy.json", CONFIG);
+		const result = await run(
+			scratch.path,
+			...["explain", "--config", config, "--", "echo", "--version"],
+		);
+		expect(result.stdout).toContain(`"echo" (${config}:4)`);
+		expect(result.stdout).toEndWith("Allowed.\n");
+		expect(result).toMatchObject({ exitCode: 0, stderr: "" });
+	});
+
+	it("says which layer refuses it and which line to change, exit 1", async () => {
+		using scratch = new Scratch();
+		const config = scratch.write("policy.json", CONFIG);
+		const result = await run(
+			scratch.path,
+			...["explain", "--config", config, "--cwd", "/", "--", "ls"],
+		);
+		expect(result.stdout).toContain('Refused by the layer "allowlist"');
+		expect(result.stdout).toContain(`${config}:3`);
+		expect(result.stdout.split("\n").length).toBeLessThan(24);
+		expect(result.exitCode).toBe(1);
+	});
+
+	it("needs a command behind --", async () => {
+		using scratch = new Scratch();
+		for (const args of [["explain"], ["explain", "ls"], ["explain", "--"]]) {
+			const { exitCode, stderr } = await run(scratch.path, ...args);
+			expect(exitCode).toBe(2);
+			expect(stderr).toStartWith("mcp-process: ");
+		}
+	});
+});
+
+describe("mcp-process check", () => {
+	it("warns of what an allowlist can't contain, and how to narrow it", async () => {
+		using scratch = new Scratch();
+		const config = scratch.write(
+			"policy.json",
+			JSON.stringify({
+				allowedExecutables: ["git", `${scratch.path}/bin/*`, "rm"],
+				allowedWorkingDirectories: [scratch.path],
+			}),
+		);
+		mkdirSync(join(scratch.path, "bin"));
+		const { stdout, exitCode } = await run(
+			scratch.path,
+			...["check", "--config", config],
+		);
+		expect(exitCode).toBe(0);
+		expect(stdout).toContain("git: is a program that can be told");
+		expect(stdout).toContain('"executable": "git", "allowedArguments"');
+		expect(stdout).toContain("any program put there may run");
+		expect(stdout).toContain("rm: is always refused");
+		expect(stdout).toContain("contains this configuration");
+	});
+
+	it("fails on a configuration that can't be used, exit 1", async () => {
+		using scratch = new Scratch();
+		const config = scratch.write("policy.json", '{ "allowedExecutable": [] }');
+		const { stderr, stdout, exitCode } = await run(
+			scratch.path,
+			...["check", "--config", config],
+		);
+		expect(exitCode).toBe(1);
+		expect(stdout).toBe("");
+		expect(stderr).toContain('did you mean "allowedExecutables"?');
+	});
+});
+
+describe("mcp-process audit", () => {
+	it("verifies and shows a server's log, and notices a change", async () => {
+		await using server = await TestServer.start({
+			allowedExecutables: ["echo"],
+		});
+		await server.ok("process_start", { executable: "echo", args: ["hi"] });
+		await server.fails("process_start", { executable: "rm" });
+		await server.client.close();
+		const log = join(server.folder, "audit.log");
+		const intact = await run(server.folder, "audit", "verify", log);
+		expect(intact.stdout).toEndWith("intact\n");
+		expect(intact.exitCode).toBe(0);
+		const shown = await run(server.folder, "audit", "tail", log);
+		expect(shown.stdout).toContain('echo" "hi"');
+		expect(shown.stdout).toContain("dangerous_executable");
+		const text = await Bun.file(log).text();
+		writeFileSync(log, text.replace('"hi"', '"ho"'));
+		const changed = await run(server.folder, "audit", "verify", log);
+		expect(changed.exitCode).toBe(1);
+		expect(changed.stdout).toContain("NOT intact");
+		const absent = await run(server.folder, "audit", "verify", `${log}.no`);
+		expect(absent.exitCode).toBe(1);
+	});
+});
+
+describe.skipIf(process.platform === "win32")("a glob of the allowlist", () => {
+	it("lets no shell script through, and an entry of its own does", async () => {
+		using scratch = new Scratch();
+		const script = scratch.write("build", "#!/usr/bin/env sh\nexit 3\n", 0o755);
+		{
+			await using server = await TestServer.start({
+				allowedExecutables: [`${scratch.path}/*`],
+			});
+			const refusal = await server.fails("process_start", {
+				executable: script,
+			});
+			expect(refusal.details?.violation).toBe("shell_interpreter");
+			expect(refusal.remediation).toContain(JSON.stringify(script));
+		}
+		await using server = await TestServer.start({
+			allowedExecutables: [script],
+		});
+		const { pid } = await server.ok("process_start", { executable: script });
+		expect((await server.waitForEnd(pid)).exitCode).toBe(3);
+	});
+
+	it("lets no copy of the server's program through", async () => {
+		using scratch = new Scratch();
+		const copy = join(scratch.path, "innocent");
+		copyFileSync(BINARY, copy);
+		await using server = await TestServer.start({
+			allowedExecutables: [`${scratch.path}/*`],
+		});
+		const refusal = await server.fails("process_start", { executable: copy });
+		expect(refusal.details?.violation).toBe("dangerous_executable");
+	});
+});
+
+describe.skipIf(process.platform === "win32")(
+	"a link swapped all the time",
+	() => {
+		it("never starts what it must not", async () => {
+			using scratch = new Scratch();
+			const [good, evil] = ["good", "evil"].map((name) =>
+				scratch.write(
+					name,
+					`#!/usr/bin/env node\nconsole.log("${name}")\n`,
+					0o755,
+				),
+			);
+			const link = join(scratch.path, "link");
+			const next = join(scratch.path, "next");
+			symlinkSync(good ?? "", link);
+			await using server = await TestServer.start({
+				allowedExecutables: [good ?? ""],
+				maxConcurrentProcesses: 1000,
+				maxLaunchesPerMinute: 10_000,
+			});
+			let isSwapping = true;
+			const swapping = (async () => {
+				for (let turn = 0; isSwapping; turn++) {
+					symlinkSync((turn % 2 ? good : evil) ?? "", next);
+					renameSync(next, link);
+					await Bun.sleep(0);
+				}
+			})();
+			const pids: number[] = [];
+			for (let attempt = 0; attempt < 60; attempt++) {
+				const result = await server.client.callTool({
+					name: "process_start",
+					arguments: { executable: link },
+				});
+				const started = result.structuredContent as
+					| { pid?: number }
+					| undefined;
+				if (started?.pid !== undefined) pids.push(started.pid);
+			}
+			isSwapping = false;
+			await swapping;
+			expect(pids.length).toBeGreaterThan(0);
+			for (const pid of pids)
+				expect((await server.outputOf(pid)).stdout).toBe("good\n");
+		}, 60_000);
+	},
+);
