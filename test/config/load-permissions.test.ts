@@ -1,0 +1,79 @@
+import { describe, expect, it } from "bun:test";
+import { chmodSync, mkdirSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { ConfigError, loadConfig } from "../../src/config/load.ts";
+import type { ConfigInput } from "../../src/config/schema.ts";
+import { Scratch } from "../support/server.ts";
+
+const POSIX = process.platform !== "win32";
+
+/** A configuration that can be told from any other. */
+function marked(name: string): string {
+	return JSON.stringify({ allowedExecutables: [name] } satisfies ConfigInput);
+}
+
+function allowedBy(options: Parameters<typeof loadConfig>[0]) {
+	return loadConfig(options).config.allowedExecutables;
+}
+
+function failure(options: Parameters<typeof loadConfig>[0]): string {
+	try {
+		loadConfig(options);
+	} catch (error) {
+		if (error instanceof ConfigError) return error.message;
+		throw error;
+	}
+	throw new Error("the configuration was taken");
+}
+
+describe.skipIf(!POSIX)("a file that others can change", () => {
+	it("is refused where every user can write it", () => {
+		using scratch = new Scratch();
+		const path = scratch.write("p.json", marked("x"));
+		for (const mode of [0o666, 0o646, 0o602]) {
+			chmodSync(path, mode);
+			expect(failure({ path, env: {}, cwd: "/" })).toBe(
+				`${path}: every user can write this file; run: chmod o-w ${path}`,
+			);
+		}
+		chmodSync(path, 0o664);
+		expect(allowedBy({ path, env: {}, cwd: "/" })).toEqual(["x"]);
+	});
+
+	it("is refused where every user can replace it, unless the folder is sticky", () => {
+		using scratch = new Scratch();
+		const folder = join(scratch.path, "open");
+		mkdirSync(folder);
+		const path = scratch.write("open/p.json", marked("x"));
+		chmodSync(folder, 0o777);
+		const message = failure({ path, env: {}, cwd: "/" });
+		expect(message).toContain("every user can replace this file");
+		expect(message).toContain(`chmod o-w ${folder}`);
+		chmodSync(folder, 0o1777);
+		expect(allowedBy({ path, env: {}, cwd: "/" })).toEqual(["x"]);
+	});
+
+	it("is refused through a link too", () => {
+		using scratch = new Scratch();
+		const path = scratch.write("p.json", marked("x"));
+		chmodSync(path, 0o666);
+		const link = join(scratch.path, "link.json");
+		symlinkSync(path, link);
+		expect(failure({ path: link, env: {}, cwd: "/" })).toContain(
+			"every user can write this file",
+		);
+	});
+
+	it("is refused where a link leads to a folder in which every user can replace it", () => {
+		using scratch = new Scratch();
+		const folder = join(scratch.path, "open");
+		mkdirSync(folder);
+		const path = scratch.write("open/p.json", marked("x"));
+		chmodSync(folder, 0o777);
+		const link = join(scratch.path, "link.json");
+		symlinkSync(path, link);
+		expect(failure({ path: link, env: {}, cwd: "/" })).toContain(
+			"every user can replace this file",
+		);
+	});
+});

@@ -1,0 +1,199 @@
+import { describe, expect, it } from "bun:test";
+import { createHash } from "node:crypto";
+import {
+	appendFileSync,
+	chmodSync,
+	existsSync,
+	mkdirSync,
+	readFileSync,
+	rmSync,
+	statSync,
+	symlinkSync,
+} from "node:fs";
+import { join } from "node:path";
+import { type AuditEvent, AuditFile } from "../../src/security/audit.ts";
+import { refusalOf } from "../support/policy-gate.ts";
+import { Scratch } from "../support/server.ts";
+
+const POSIX = process.platform !== "win32";
+const EVENT: AuditEvent = {
+	level: "info",
+	operation: "launch",
+	result: "admitted",
+};
+
+type Line = Record<string, unknown>;
+
+function linesOf(path: string): Line[] {
+	return readFileSync(path, "utf8")
+		.trimEnd()
+		.split("\n")
+		.map((line) => JSON.parse(line));
+}
+
+/** The chain as the contract describes it, computed anew. */
+function expectChain(lines: readonly Line[]): void {
+	let prev = "0".repeat(64);
+	for (const [seq, { hash, ...record }] of lines.entries()) {
+		expect(record).toMatchObject({ seq, prev });
+		prev = createHash("sha256").update(JSON.stringify(record)).digest("hex");
+		expect(hash).toBe(prev);
+	}
+}
+
+describe.skipIf(!POSIX)("the file", () => {
+	it("and its folder are the user's alone, whatever the umask", () => {
+		using scratch = new Scratch();
+		const path = join(scratch.path, "deep/state/audit.log");
+		const before = process.umask(0);
+		try {
+			const log = new AuditFile(path, "info");
+			log.record(EVENT);
+			log.close();
+		} finally {
+			process.umask(before);
+		}
+		expect(statSync(path).mode & 0o777).toBe(0o600);
+		expect(statSync(join(scratch.path, "deep/state")).mode & 0o777).toBe(0o700);
+	});
+
+	it("becomes so where it was open to others, and is appended to", () => {
+		using scratch = new Scratch();
+		const path = scratch.write("audit.log", "before\n", 0o666);
+		chmodSync(path, 0o666);
+		const log = new AuditFile(path, "info");
+		log.record(EVENT);
+		log.close();
+		expect(statSync(path).mode & 0o777).toBe(0o600);
+		expect(readFileSync(path, "utf8")).toStartWith("before\n{");
+	});
+
+	it("is not opened before the first record, as some clients start a server twice", () => {
+		using scratch = new Scratch();
+		const path = join(scratch.path, "state/audit.log");
+		new AuditFile(path, "info").close();
+		expect(existsSync(join(scratch.path, "state"))).toBe(false);
+	});
+
+	it("is never written through a link", () => {
+		using scratch = new Scratch();
+		const target = scratch.write("target", "");
+		const path = join(scratch.path, "audit.log");
+		for (const to of [target, join(scratch.path, "nowhere")]) {
+			symlinkSync(to, path);
+			const error = refusalOf(() => new AuditFile(path, "info").record(EVENT));
+			expect(error.code).toBe("INTERNAL_ERROR");
+			rmSync(path);
+		}
+		expect(readFileSync(target, "utf8")).toBe("");
+		expect(existsSync(join(scratch.path, "nowhere"))).toBe(false);
+	});
+
+	it("is not a directory, a FIFO or a device", () => {
+		using scratch = new Scratch();
+		const folder = join(scratch.path, "folder");
+		mkdirSync(folder);
+		const fifo = join(scratch.path, "fifo");
+		expect(Bun.spawnSync(["mkfifo", fifo]).success).toBe(true);
+		for (const path of [folder, fifo, "/dev/null", "/dev/full"].filter(
+			existsSync,
+		)) {
+			const { code, message, remediation, details } = refusalOf(() =>
+				new AuditFile(path, "info").record(EVENT),
+			);
+			expect(code).toBe("INTERNAL_ERROR");
+			expect(message).toContain(
+				`The audit log can't be written, so nothing is started: ${path}`,
+			);
+			expect(remediation).toContain("auditLogPath");
+			expect(details).toEqual({ auditLogPath: path });
+		}
+	});
+
+	it("is taken up again once it can be written, its chain whole", () => {
+		using scratch = new Scratch();
+		const blocker = scratch.write("state", "a file where the folder should be");
+		const path = join(blocker, "audit.log");
+		const log = new AuditFile(path, "info");
+		expect(() => log.record({ ...EVENT, reason: "lost" })).toThrow(
+			"can't be written",
+		);
+		expect(() => log.record({ ...EVENT, reason: "lost" })).toThrow(
+			"can't be written",
+		);
+		rmSync(blocker);
+		log.record({ ...EVENT, reason: "kept" });
+		log.close();
+		log.record({ ...EVENT, reason: "after closing" });
+		log.close();
+		expect(linesOf(path).map(({ reason }) => reason)).toEqual([
+			"kept",
+			"after closing",
+		]);
+		expectChain(linesOf(path));
+	});
+
+	it("is made anew where it was removed, so that no record goes to a file without a name", () => {
+		using scratch = new Scratch();
+		const path = join(scratch.path, "audit.log");
+		const log = new AuditFile(path, "info");
+		log.record(EVENT);
+		rmSync(path);
+		log.record({ ...EVENT, reason: "after" });
+		log.close();
+		expect(linesOf(path)).toMatchObject([{ reason: "after", seq: 1 }]);
+	});
+
+	it("shows a changed, a missing and a foreign line", () => {
+		using scratch = new Scratch();
+		const path = join(scratch.path, "audit.log");
+		const log = new AuditFile(path, "info");
+		for (const reason of ["one", "two", "three"])
+			log.record({ ...EVENT, reason });
+		log.close();
+		const lines = linesOf(path);
+		expectChain(lines);
+		const changed = lines.map((line) =>
+			line.reason === "two" ? { ...line, reason: "2" } : line,
+		);
+		expect(() => expectChain(changed)).toThrow();
+		expect(() =>
+			expectChain(lines.filter(({ reason }) => reason !== "two")),
+		).toThrow();
+		appendFileSync(path, `${JSON.stringify({ ...lines[2], seq: 3 })}\n`);
+		expect(() => expectChain(linesOf(path))).toThrow();
+	});
+
+	const canLimit = Bun.which("prlimit") !== null && Bun.which("sh") !== null;
+
+	// The limit of a file's size (RLIMIT_FSIZE) cuts a write short as a full disk does.
+	it.skipIf(!canLimit)(
+		"keeps whole lines apart from one that a full disk cut short",
+		() => {
+			using scratch = new Scratch();
+			const path = join(scratch.path, "audit.log");
+			const { stdout, stderr } = Bun.spawnSync([
+				"sh",
+				"-c",
+				'trap \'\' XFSZ; ulimit -S -f 4; exec "$0" "$@"',
+				process.execPath,
+				join(import.meta.dir, "../fixtures/fill-audit-log.ts"),
+				path,
+			]);
+			expect(stderr.toString()).toBe("");
+			const { kept, failure, failsAgain, raised } = JSON.parse(
+				stdout.toString(),
+			);
+			expect(raised).toBe(true);
+			expect(failure).toContain("can't be written");
+			expect(failsAgain).toBe(true);
+			expect(kept).toBeGreaterThan(1);
+			const lines = readFileSync(path, "utf8").trimEnd().split("\n");
+			const whole = [...lines.slice(0, kept), ...lines.slice(-1)];
+			expectChain(whole.map((line) => JSON.parse(line)));
+			expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({ reason: "after" });
+			// At most the one line between them was cut short.
+			expect(lines.length - whole.length).toBeLessThanOrEqual(1);
+		},
+	);
+});

@@ -1,0 +1,48 @@
+import { describe, expect, it } from "bun:test";
+import { isDangerousName, isShellName } from "../../src/security/names.ts";
+
+/** The contract's tables, word for word. */
+const DANGEROUS = `sudo su doas pkexec chmod chown chgrp rm rmdir unlink shred
+dd mkfs fdisk parted iptables nft systemctl service reboot shutdown halt
+poweroff init telinit mount umount insmod modprobe setcap chroot nsenter unshare
+runas psexec psexec64 del erase format diskpart bcdedit reg regedit sc net netsh
+wmic msiexec taskkill`.split(/\s+/);
+
+const SHELLS = `bash sh dash ash zsh fish csh tcsh ksh mksh rbash busybox cmd
+powershell pwsh wscript cscript`.split(/\s+/);
+
+describe("the table of dangerous names", () => {
+	it.each(DANGEROUS)("holds %s", (name) => {
+		expect(isDangerousName(name)).toBe(true);
+	});
+
+	it.each(["mkfs.ext4", "mkfs.vfat", "mkfs."])("holds %s", (name) => {
+		expect(isDangerousName(name)).toBe(true);
+	});
+
+	it.each([
+		"rmx",
+		"xrm",
+		"ddrescue",
+		"mkfsx",
+		"node",
+		"",
+		"service.py",
+		"constructor",
+	])("does not hold %j", (name) => {
+		expect(isDangerousName(name)).toBe(false);
+	});
+});
+
+describe("the table of shells", () => {
+	it.each(SHELLS)("holds %s", (name) => {
+		expect(isShellName(name)).toBe(true);
+	});
+
+	it.each(["node", "bashful", "ssh", "python3", "git", "", "__proto__"])(
+		"does not hold %j",
+		(name) => {
+			expect(isShellName(name)).toBe(false);
+		},
+	);
+});

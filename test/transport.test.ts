@@ -1,0 +1,289 @@
+import { describe, expect, it } from "bun:test";
+import { PassThrough } from "node:stream";
+import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
+import fc from "fast-check";
+import { LineTransport } from "../src/transport.ts";
+import { eventually } from "./support/server.ts";
+
+/** A transport between two streams, as a client would hold their other ends. */
+class Connection {
+	readonly input = new PassThrough();
+	readonly output = new PassThrough();
+	readonly transport = new LineTransport(this.input, this.output);
+	readonly received: JSONRPCMessage[] = [];
+	readonly errors: Error[] = [];
+	#sent = "";
+
+	static async open(): Promise<Connection> {
+		const connection = new Connection();
+		const { transport } = connection;
+		transport.onmessage = (message) => connection.received.push(message);
+		transport.onerror = (error) => connection.errors.push(error);
+		connection.output.on("data", (chunk) => {
+			connection.#sent += String(chunk);
+		});
+		await transport.start();
+		return connection;
+	}
+
+	/** Lines that the client got. */
+	get answers(): unknown[] {
+		return this.#sent
+			.split("\n")
+			.filter(Boolean)
+			.map((line): unknown => JSON.parse(line));
+	}
+
+	async give(...chunks: (string | Uint8Array)[]): Promise<void> {
+		for (const chunk of chunks) {
+			this.input.write(chunk);
+			await new Promise((resolve) => setImmediate(resolve));
+		}
+	}
+
+	receives(count: number): Promise<JSONRPCMessage[]> {
+		return eventually(
+			() => (this.received.length >= count ? this.received : undefined),
+			`${count} messages`,
+		);
+	}
+
+	answersAre(count: number): Promise<unknown[]> {
+		return eventually(
+			() => (this.answers.length >= count ? this.answers : undefined),
+			`${count} answers`,
+		);
+	}
+}
+
+const request = (id: number | string, text = "") => ({
+	jsonrpc: "2.0" as const,
+	id,
+	method: "ping",
+	params: { text },
+});
+const line = (message: unknown) => `${JSON.stringify(message)}\n`;
+const refusal = (code: number) => ({
+	jsonrpc: "2.0",
+	id: null,
+	error: { code, message: expect.any(String) },
+});
+
+/** A promise's state, without waiting for it. */
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+	const open = Symbol();
+	const tick = new Promise((resolve) => setTimeout(() => resolve(open), 20));
+	return (await Promise.race([promise, tick])) !== open;
+}
+
+describe("reading", () => {
+	it("takes one message a line", async () => {
+		const client = await Connection.open();
+		await client.give(line(request(1)), line(request("two")));
+		expect(await client.receives(2)).toEqual([request(1), request("two")]);
+		expect(client.answers).toEqual([]);
+	});
+
+	it("takes notifications, results and errors, too", async () => {
+		const client = await Connection.open();
+		const messages: JSONRPCMessage[] = [
+			{ jsonrpc: "2.0", method: "notifications/initialized" },
+			{ jsonrpc: "2.0", id: 5, result: {} },
+			{ jsonrpc: "2.0", id: "x", error: { code: 1, message: "no" } },
+		];
+		await client.give(...messages.map(line));
+		expect(await client.receives(3)).toEqual(messages);
+	});
+
+	it("puts a message together from any chunks, also cut within a character", async () => {
+		const message = request(1, "é€😀\u2028\u0000\\n");
+		const bytes = new TextEncoder().encode(line(message));
+		await fc.assert(
+			fc.asyncProperty(
+				fc.array(fc.integer({ min: 1, max: 20 }), { maxLength: 20 }),
+				async (sizes) => {
+					const client = await Connection.open();
+					let at = 0;
+					for (const size of [...sizes, bytes.length]) {
+						client.input.write(bytes.subarray(at, at + size));
+						at += size;
+					}
+					expect(await client.receives(1)).toEqual([message]);
+					expect(client.errors).toEqual([]);
+				},
+			),
+			{ numRuns: 50 },
+		);
+	});
+
+	it("takes several messages of one chunk, in order", async () => {
+		const client = await Connection.open();
+		const messages = Array.from({ length: 100 }, (_, id) => request(id));
+		await client.give(messages.map(line).join(""));
+		expect(await client.receives(100)).toEqual(messages);
+	});
+
+	it("takes lines that end in CRLF, and skips empty ones", async () => {
+		const client = await Connection.open();
+		const text = JSON.stringify(request(1));
+		await client.give(`\r\n\n  \n${text}\r\n\r\n  ${text}  \n`);
+		expect(await client.receives(2)).toEqual([request(1), request(1)]);
+		expect(client.answers).toEqual([]);
+	});
+
+	it("waits for a line's end", async () => {
+		const client = await Connection.open();
+		await client.give(JSON.stringify(request(1)));
+		expect(client.received).toEqual([]);
+		await client.give("\n");
+		expect(await client.receives(1)).toEqual([request(1)]);
+	});
+
+	it.each([
+		["a word", "garbage"],
+		["a beginning", "{"],
+		["half a message", '{"jsonrpc":"2.0","id":1,"method":"ping"'],
+		["control characters", "\u0000\u0001\u0002"],
+		["deep nesting", "[".repeat(100_000)],
+		["a header of another protocol", "Content-Length: 30"],
+	])("answers %s with a parse error, and goes on", async (_, text) => {
+		const client = await Connection.open();
+		await client.give(`${text}\n`, line(request(1)));
+		expect(await client.receives(1)).toEqual([request(1)]);
+		expect(await client.answersAre(1)).toEqual([refusal(-32700)]);
+		expect(client.errors).toHaveLength(1);
+	});
+
+	it.each(
+		[
+			...[null, true, 7, "text", [], {}, { jsonrpc: "1.0", method: "x" }],
+			...[{ method: "ping", id: 1 }, { jsonrpc: "2.0" }],
+			{ jsonrpc: "2.0", id: 1 },
+			{ jsonrpc: "2.0", method: 7 },
+			{ jsonrpc: "2.0", id: null, method: "ping" },
+			{ jsonrpc: "2.0", id: 1.5, method: "ping" },
+			{ jsonrpc: "2.0", id: {}, method: "ping" },
+			[request(1), request(2)],
+		].map((value) => ({ value, text: JSON.stringify(value) })),
+	)(
+		"refuses $text, which is no single message, and goes on",
+		async ({ value }) => {
+			const client = await Connection.open();
+			await client.give(line(value), line(request(9)));
+			expect(await client.receives(1)).toEqual([request(9)]);
+			expect(await client.answersAre(1)).toEqual([refusal(-32600)]);
+		},
+	);
+
+	it("survives any bytes", async () => {
+		await fc.assert(
+			fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (bytes) => {
+				const client = await Connection.open();
+				await client.give(bytes, "\n", line(request(1)));
+				const received = await client.receives(1);
+				expect(received.at(-1)).toEqual(request(1));
+			}),
+			{ numRuns: 100 },
+		);
+	});
+
+	it("skips a line that is too long, whole, and goes on", async () => {
+		const client = await Connection.open();
+		const chunk = Buffer.alloc(2 ** 20, "x");
+		for (let count = 0; count <= 64; count++) await client.give(chunk);
+		await client.give(`tail of it\n${line(request(1))}`);
+		expect(await client.receives(1)).toEqual([request(1)]);
+		expect(await client.answersAre(1)).toEqual([refusal(-32600)]);
+		expect(client.errors).toHaveLength(1);
+	});
+
+	it("takes a line of ten megabytes", async () => {
+		const client = await Connection.open();
+		const big = request(1, "x".repeat(10 * 2 ** 20));
+		await client.give(line(big));
+		expect((await client.receives(1)).at(0)).toEqual(big);
+	});
+});
+
+describe("ending", () => {
+	it("comes with the end of the input", async () => {
+		const client = await Connection.open();
+		expect(await isSettled(client.transport.ended)).toBe(false);
+		client.input.end();
+		await client.transport.ended;
+		expect(await isSettled(client.transport.ended)).toBe(true);
+	});
+
+	it.each(["input", "output"] as const)(
+		"comes with a broken %s",
+		async (side) => {
+			const client = await Connection.open();
+			client[side].destroy(new Error("EPIPE"));
+			await client.transport.ended;
+			expect(await isSettled(client.transport.ended)).toBe(true);
+		},
+	);
+
+	it("comes with close, and tells", async () => {
+		const client = await Connection.open();
+		let closed = false;
+		client.transport.onclose = () => {
+			closed = true;
+		};
+		await client.transport.close();
+		await client.transport.ended;
+		expect(closed).toBe(true);
+	});
+
+	it("comes after the messages that came before it", async () => {
+		const client = await Connection.open();
+		client.input.end(line(request(1)));
+		await client.transport.ended;
+		expect(client.received).toEqual([request(1)]);
+	});
+});
+
+describe("sending", () => {
+	it("writes one message a line", async () => {
+		const client = await Connection.open();
+		const message = { jsonrpc: "2.0" as const, id: 1, result: { a: "b\nc" } };
+		await client.transport.send(message);
+		expect(await client.answersAre(1)).toEqual([message]);
+	});
+
+	it("to a client that is gone does nothing", async () => {
+		const client = await Connection.open();
+		client.output.destroy();
+		await client.transport.ended;
+		const sent = client.transport.send({ jsonrpc: "2.0", id: 1, result: {} });
+		expect(await sent).toBeUndefined();
+	});
+
+	it("is idle once every request has its answer", async () => {
+		const client = await Connection.open();
+		await client.transport.idle(60_000);
+		await client.give(line(request(1)), line(request("two")));
+		await client.receives(2);
+		const idle = client.transport.idle(60_000);
+		await client.transport.send({ jsonrpc: "2.0", id: 1, result: {} });
+		expect(await isSettled(idle)).toBe(false);
+		await client.transport.send({ jsonrpc: "2.0", id: "two", result: {} });
+		await idle;
+		expect(await isSettled(client.transport.idle(60_000))).toBe(true);
+	});
+
+	it("does not wait for answers, or for a client that does not read, longer than it is told", async () => {
+		const input = new PassThrough();
+		const output = new PassThrough({ highWaterMark: 1 });
+		const transport = new LineTransport(input, output);
+		await transport.start();
+		input.write(line(request(1)));
+		await new Promise((resolve) => setImmediate(resolve));
+		void transport.send({ jsonrpc: "2.0", method: "a" });
+		void transport.send({ jsonrpc: "2.0", method: "b" });
+		const before = performance.now();
+		await transport.idle(20);
+		await transport.flush(20);
+		expect(performance.now() - before).toBeLessThan(5000);
+	});
+});
