@@ -122,7 +122,7 @@ function parse(argv: readonly string[]) {
 	} catch (error) {
 		// The first sentence says which flag; the rest is advice to programmers.
 		const message = error instanceof Error ? error.message : String(error);
-		throw new CommandError(message.split(/[.\n] ?/, 1)[0] ?? message, 2);
+		throw new CommandError(message.split(/\.\s|\n/, 1)[0] ?? message, 2);
 	}
 }
 

@@ -35,7 +35,9 @@ export class DocumentError extends Error {
 export function parseDocument(text: string): ConfigDocument {
 	const errors: ParseError[] = [];
 	const source = text.startsWith("\uFEFF") ? text.slice(1) : text;
-	const root = parseTree(source, errors, { allowTrailingComma: true });
+	const root = withinDepth(() =>
+		parseTree(source, errors, { allowTrailingComma: true }),
+	);
 	const lineAt = (offset: number) => source.slice(0, offset).split("\n").length;
 	const first = errors[0];
 	if (first) {
@@ -58,6 +60,19 @@ export function parseDocument(text: string): ConfigDocument {
 			return lineAt(root.offset);
 		},
 	};
+}
+
+/** The parser goes a call deeper with each bracket. */
+function withinDepth<T>(parse: () => T): T {
+	try {
+		return parse();
+	} catch (error) {
+		if (!(error instanceof RangeError)) throw error;
+		throw new DocumentError(
+			1,
+			"not valid JSON: its brackets are nested too deep",
+		);
+	}
 }
 
 function refuseAmbiguousKeys(node: Node, lineAt: (offset: number) => number) {

@@ -93,7 +93,9 @@ export const executableRule = z.strictObject({
 		.describe("Ask the user before each launch of this executable."),
 });
 
-export const allowlistEntry = z.union([executablePattern, executableRule]);
+export const allowlistEntry = z.union([executablePattern, executableRule], {
+	error: "must be a name, a path, a glob, or an object with an executable",
+});
 
 export type AllowlistEntry = z.output<typeof allowlistEntry>;
 export type ExecutableRule = z.output<typeof executableRule>;

@@ -5,6 +5,7 @@ import {
 	lstatSync,
 	openSync,
 	readFileSync,
+	realpathSync,
 	statSync,
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -127,9 +128,9 @@ function refuseWritableByAll(path: string, mode: number): void {
 			`${path}: every user can write this file; run: chmod o-w ${path}`,
 		);
 	}
-	const folder = dirname(path);
-	const folderMode = statSync(folder).mode;
-	if (folderMode & 0o002 && !(folderMode & 0o1000)) {
+	for (const folder of [dirname(path), dirname(realpathSync(path))]) {
+		const folderMode = statSync(folder).mode;
+		if (!(folderMode & 0o002) || folderMode & 0o1000) continue;
 		throw new ConfigError(
 			`${path}: every user can replace this file, as its directory is writable for all; run: chmod o-w ${folder}`,
 		);

@@ -44,7 +44,9 @@ const argumentsSection = {
 
 const environment = {
 	inheritEnv: z
-		.union([z.literal("minimal"), z.array(z.string().min(1))])
+		.union([z.literal("minimal"), z.array(z.string().min(1))], {
+			error: 'must be "minimal" or a list of names',
+		})
 		.default("minimal")
 		.describe(
 			'"minimal": HOME, USER, LOGNAME, LANG, LC_*, TZ, TMPDIR, TERM, SHELL and, on Windows, what programs need to start. Or a list of names. PATH is always the server\'s own.',

@@ -136,9 +136,11 @@ export class ManagedProcess {
 	async #finish(exit: Exit, read: Promise<unknown>): Promise<void> {
 		for (const cancel of this.#timers) cancel();
 		const endedAt = new Date();
+		// Whatever is said from now on did not end it.
+		const blame = this.#blame;
 		this.stdin?.close();
 		await this.#drain(read);
-		const termination = explain(exit, this.#blame, endedAt);
+		const termination = explain(exit, blame, endedAt);
 		this.#status = { state: stateOf(termination), termination, exit };
 	}
 

@@ -158,44 +158,44 @@ function take(
 ): Piece {
 	const wanted = firstWanted(ring, from, tailLines);
 	const dropped = Math.max(0, Math.min(ring.start, ring.end) - from);
-	if (tailLines !== undefined) {
-		const start = Math.max(wanted, ring.end - limit);
-		const cut = start > wanted || (dropped > 0 && start === ring.start);
-		const slice = whole(ring, ring.read(start, limit), cut, encoding);
-		return { ...slice, dropped, truncated: start > wanted };
-	}
-	const read = ring.read(wanted, limit);
-	const slice = whole(ring, read, dropped > 0, encoding);
+	const first =
+		tailLines === undefined ? wanted : Math.max(wanted, ring.end - limit);
+	const isCut = first > wanted || (dropped > 0 && first === ring.start);
+	const start = isCut ? first + orphansAt(ring, first, encoding) : first;
+	const read = ring.read(start, limit);
+	const slice = whole(ring, read, encoding);
 	return {
 		...slice,
-		dropped: dropped + (slice.start - read.start),
-		truncated: read.end < ring.end,
+		dropped: first === ring.start ? dropped + (start - first) : dropped,
+		truncated: first > wanted || (read.end < ring.end && slice.end < ring.end),
 	};
 }
 
-/** The slice without characters that its ends would split, where it is read as UTF-8. */
-function whole(
+/** Bytes at an offset that end a character whose beginning is not given; the limit must not hide any. */
+function orphansAt(
 	ring: OutputRing,
-	slice: Slice,
-	cutBefore: boolean,
+	offset: number,
 	encoding: Encoding,
-): Slice {
-	if (encoding !== "utf-8") return slice;
-	const head = cutBefore ? orphanedHead(slice.bytes) : 0;
-	const isFinal = ring.ended && slice.end === ring.end;
-	const tail = isFinal ? 0 : incompleteTail(slice.bytes);
-	const kept = slice.bytes.length - head - tail;
-	if (kept > 0 || tail === 0) return trim(slice, head, tail);
-	// A limit below one character: that character is given all the same.
-	const lead = slice.bytes[head] ?? 0;
-	const character = ring.read(slice.start + head, sequenceLength(lead));
-	return trim(character, 0, incompleteTail(character.bytes));
+): number {
+	return encoding === "utf-8" ? orphanedHead(ring.read(offset, 3).bytes) : 0;
 }
 
-function trim(slice: Slice, head: number, tail: number): Slice {
+/** The slice without a character that its end would split, where it is read as UTF-8. */
+function whole(ring: OutputRing, slice: Slice, encoding: Encoding): Slice {
+	if (encoding !== "utf-8") return slice;
+	const trimmed = withoutSplit(ring, slice);
+	if (trimmed.bytes.length > 0 || slice.bytes.length === 0) return trimmed;
+	// A limit below one character: that character is given all the same.
+	const [lead = 0] = slice.bytes;
+	return withoutSplit(ring, ring.read(slice.start, sequenceLength(lead)));
+}
+
+function withoutSplit(ring: OutputRing, slice: Slice): Slice {
+	const isFinal = ring.ended && slice.end === ring.end;
+	const tail = isFinal ? 0 : incompleteTail(slice.bytes);
 	return {
-		bytes: slice.bytes.subarray(head, slice.bytes.length - tail),
-		start: slice.start + head,
+		bytes: slice.bytes.subarray(0, slice.bytes.length - tail),
+		start: slice.start,
 		end: slice.end - tail,
 	};
 }

@@ -51,6 +51,7 @@ export class PipeInput implements InputStream {
 	write(bytes: Uint8Array, timeout: number): Promise<number> {
 		if (this.closed)
 			return Promise.reject(new InputClosedError("already closed"));
+		if (bytes.length === 0) return Promise.resolve(0);
 		return new Promise((resolve, reject) => {
 			const expire = () => {
 				this.#queue.splice(this.#queue.indexOf(pending), 1);
@@ -75,6 +76,7 @@ export class PipeInput implements InputStream {
 	}
 
 	end(): Promise<void> {
+		if (this.#closed) return Promise.resolve();
 		return new Promise((resolve) => {
 			const before = this.#ending;
 			this.#ending = () => {

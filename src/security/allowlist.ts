@@ -35,21 +35,30 @@ export function toRules(entries: readonly Entry[]): AllowRule[] {
 	);
 }
 
-/** The first rule that names an executable, those that add settings before those that don't. */
-export function matchingRule(
+/** The rules that name an executable; all of them hold for it. */
+export function matchingRules(
 	executable: Executable,
 	rules: readonly AllowRule[],
 	directories: readonly string[],
-): AllowRule | undefined {
-	const matching = rules.filter((rule) =>
+): AllowRule[] {
+	return rules.filter((rule) =>
 		names(rule.executable, executable, directories),
 	);
-	return matching.find((rule) => Object.keys(rule).length > 2) ?? matching[0];
 }
 
-/** Whether a name or path that leads to no file is one that the list would allow. */
-export function isListed(name: string, rules: readonly AllowRule[]): boolean {
-	return rules.some((rule) => rule.executable === name);
+/**
+ * Whether a name that leads to no file is one that the list would allow.
+ *
+ * @param path where the file would be
+ */
+export function isListed(
+	name: string,
+	path: string,
+	rules: readonly AllowRule[],
+): boolean {
+	return rules.some(({ executable: entry }) =>
+		isBareName(entry) ? entry === name : matchesPath(path, entry),
+	);
 }
 
 /** Whether an entry (bare name, path or glob) means this executable. */
@@ -70,10 +79,10 @@ export function names(
 	// The same file by another name is the same program (a virtual environment's
 	// python), unless it is one that acts by the name by which it is called.
 	if (meant.real !== executable.real || isMultiCall(meant)) return false;
-	const kin = [entry, meant.real].map((path) =>
-		withoutVersion(programName(path)),
+	return (
+		withoutVersion(programName(executable.found)) ===
+		withoutVersion(programName(entry))
 	);
-	return kin.includes(withoutVersion(programName(executable.found)));
 }
 
 function matchesPath(path: string, entry: string): boolean {

@@ -1,6 +1,7 @@
 import type { ArgumentValidation } from "../config/fields.ts";
 import { violation } from "../errors.ts";
 import type { Pattern } from "./pattern.ts";
+import { quote } from "./quote.ts";
 
 /** What arguments are held to. */
 export interface ArgumentPolicy {
@@ -50,7 +51,7 @@ export function checkArguments(
 }
 
 function checkOne(arg: string, index: number, policy: ArgumentPolicy): void {
-	const shown = `args[${index}] ${JSON.stringify(abbreviate(arg))}`;
+	const shown = `args[${index}] ${quote(arg)}`;
 	const bytes = Buffer.byteLength(arg);
 	if (bytes > policy.maxLength) {
 		throw violation(
@@ -119,8 +120,4 @@ function checkStrict(arg: string, index: number, shown: string): void {
 			{ index, key: "argumentValidation" },
 		);
 	}
-}
-
-function abbreviate(text: string): string {
-	return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }

@@ -30,7 +30,8 @@ export interface Attempt {
 	/** How many wrapper programs this one is inside of. */
 	readonly depth: number;
 	executable?: Executable | undefined;
-	rule?: AllowRule;
+	/** The entries of the allowlist that name it; all of them hold. */
+	rules?: readonly AllowRule[];
 	built?: BuiltEnvironment;
 	cwd?: string;
 	/** What a wrapper program starts. */

@@ -5,6 +5,7 @@ import type { Config } from "../config/schema.ts";
 import { messageOf, ProcessError } from "../errors.ts";
 import { LogFile } from "./log-file.ts";
 import { maskArguments, maskText } from "./mask.ts";
+import { quote } from "./quote.ts";
 
 export const AUDIT_LEVELS = ["error", "warn", "info", "debug"] as const;
 export type AuditLevel = (typeof AUDIT_LEVELS)[number];
@@ -64,6 +65,8 @@ export class AuditFile implements AuditLog {
 	}
 
 	record(event: AuditEvent): void {
+		// A log that could not take a refusal stops launches, whatever its level.
+		this.#write(() => this.#file.open());
 		if (AUDIT_LEVELS.indexOf(event.level) > this.#threshold) return;
 		const record = {
 			timestamp: this.now().toISOString(),
@@ -72,14 +75,15 @@ export class AuditFile implements AuditLog {
 			prev: this.#prev,
 		};
 		const hash = hashOf(JSON.stringify(record));
-		this.#append(JSON.stringify({ ...record, hash }));
+		const line = JSON.stringify({ ...record, hash });
+		this.#write(() => this.#file.append(line));
 		this.#seq++;
 		this.#prev = hash;
 	}
 
-	#append(line: string): void {
+	#write(action: () => void): void {
 		try {
-			this.#file.append(line);
+			action();
 		} catch (error) {
 			throw new ProcessError(
 				"INTERNAL_ERROR",
@@ -116,11 +120,12 @@ export function masked(event: AuditEvent): AuditEvent {
 /** A reason may quote an argument, which is then masked as the argument is. */
 function maskReason(reason: string, args: readonly string[]): string {
 	const shown = maskArguments(args);
-	const quoted = args.reduce((text, arg, index) => {
+	const unquoted = args.reduce((text, arg, index) => {
 		const mask = shown[index] ?? arg;
-		return mask === arg || arg === "" ? text : text.replaceAll(arg, mask);
+		if (mask === arg || arg === "") return text;
+		return text.replaceAll(quote(arg), quote(mask)).replaceAll(arg, mask);
 	}, reason);
-	return maskText(quoted);
+	return maskText(unquoted);
 }
 
 /** The audit log that a configuration asks for. */

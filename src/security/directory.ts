@@ -1,5 +1,5 @@
 import { realpathSync, statSync } from "node:fs";
-import { resolve, sep } from "node:path";
+import { basename, dirname, join, resolve, sep } from "node:path";
 import type { Config } from "../config/schema.ts";
 import { ProcessError, violation } from "../errors.ts";
 
@@ -24,7 +24,6 @@ export function directoryPolicy(
 	>,
 	serverDirectory: string,
 ): DirectoryPolicy {
-	const pin = (path: string) => realDirectory(path) ?? resolve(path);
 	const allowed = config.allowedWorkingDirectories.map(pin);
 	const blocked = config.blockedWorkingDirectories.map(pin);
 	const fallback = [serverDirectory, ...allowed]
@@ -78,6 +77,16 @@ export function checkDirectory(
 		);
 	}
 	return real;
+}
+
+/** A path with every link resolved that is there; what isn't there yet follows as it is written. */
+function pin(path: string): string {
+	const absolute = resolve(path);
+	const parent = dirname(absolute);
+	return (
+		realDirectory(absolute) ??
+		(parent === absolute ? absolute : join(pin(parent), basename(absolute)))
+	);
 }
 
 function realDirectory(path: string): string | undefined {

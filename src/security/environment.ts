@@ -84,7 +84,8 @@ export function buildEnvironment(
 	server: { readonly env: Environment; readonly path: string },
 ): BuiltEnvironment {
 	checkLimits(requested, config.maxEnvVarCount);
-	const env: Record<string, string> = {};
+	// Without a prototype, as __proto__ is a name like any other.
+	const env: Record<string, string> = Object.create(null);
 	const inherited =
 		config.inheritEnv === "minimal" ? minimal() : config.inheritEnv;
 	for (const [name, value] of Object.entries(server.env)) {

@@ -1,11 +1,12 @@
-import { statSync } from "node:fs";
-import { dirname } from "node:path";
+import { readlinkSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { ProcessError, violation } from "../errors.ts";
-import { isListed, matchingRule } from "./allowlist.ts";
+import { type AllowRule, isListed, matchingRules } from "./allowlist.ts";
 import { checkArguments } from "./arguments.ts";
 import { type Attempt, describe, type Layer } from "./attempt.ts";
 import { intendedDirectory } from "./directory.ts";
 import {
+	appletsInArguments,
 	type Executable,
 	findExecutable,
 	isBareName,
@@ -19,12 +20,10 @@ import { shellLayer } from "./shell-layer.ts";
 const resolveLayer: Layer = {
 	name: "resolve",
 	check(attempt) {
-		const { request, policy } = attempt;
-		const { directories, server, searchPath } = policy;
 		const found = findExecutable(
-			request.executable,
-			searchPath,
-			intendedDirectory(request.cwd, directories, server.directory),
+			attempt.request.executable,
+			attempt.policy.searchPath,
+			directoryOf(attempt),
 		);
 		attempt.executable = found;
 		if (!found) return "no such file";
@@ -34,6 +33,12 @@ const resolveLayer: Layer = {
 	},
 };
 
+/** Where the launch would run, which a relative path starts from. */
+function directoryOf({ request, policy }: Attempt): string {
+	const { directories, server } = policy;
+	return intendedDirectory(request.cwd, directories, server.directory);
+}
+
 const dangerousLayer: Layer = {
 	name: "dangerous",
 	check({ request, executable, policy }) {
@@ -41,7 +46,10 @@ const dangerousLayer: Layer = {
 		const shown = describe(request.executable, executable);
 		if (executable && server.self && isSelf(executable, server.self))
 			throw dangerous(`${shown} is this server's own program`, executable);
-		const names = judgedNames(request.executable, executable);
+		const names = [
+			...judgedNames(request.executable, executable),
+			...appletsInArguments(executable, request.args),
+		];
 		const builtIn = names.find(isDangerousName);
 		if (builtIn !== undefined)
 			throw dangerous(
@@ -94,17 +102,23 @@ const allowlistLayer: Layer = {
 	name: "allowlist",
 	check(attempt) {
 		const { request, executable, policy } = attempt;
-		const { rules, searchPath, locate } = policy;
+		const { searchPath, locate } = policy;
 		if (!executable) {
-			if (isListed(request.executable, rules))
+			const path = resolve(directoryOf(attempt), request.executable);
+			if (isListed(request.executable, path, policy.rules))
 				throw notFound(request.executable);
 			throw notAllowed(attempt);
 		}
-		const rule = matchingRule(executable, rules, searchPath);
-		if (!rule) throw notAllowed(attempt);
+		const rules = matchingRules(executable, policy.rules, searchPath);
+		if (rules.length === 0) throw notAllowed(attempt);
 		refuseUnsafeLocation(executable);
-		attempt.rule = rule;
-		return `${JSON.stringify(rule.executable)} (${locate(["allowedExecutables", rule.index])})`;
+		attempt.rules = rules;
+		return rules
+			.map(
+				(rule) =>
+					`${JSON.stringify(rule.executable)} (${locate(["allowedExecutables", rule.index])})`,
+			)
+			.join(", ");
 	},
 };
 
@@ -149,7 +163,7 @@ function refuseUnsafeLocation({ found, real, mode }: Executable): void {
 	const path =
 		mode & 0o002
 			? real
-			: [...ancestors(real), ...ancestors(found)].find(isOpenToAll);
+			: [real, ...linksOf(found)].flatMap(ancestors).find(isOpenToAll);
 	if (path === undefined) return;
 	throw violation(
 		"unsafe_location",
@@ -157,6 +171,15 @@ function refuseUnsafeLocation({ found, real, mode }: Executable): void {
 		`The user runs: chmod o-w ${path}`,
 		{ executable: real, path },
 	);
+}
+
+/** A path and the links that it leads through, one after the other, to the real file. */
+function linksOf(path: string): string[] {
+	try {
+		return [path, ...linksOf(resolve(dirname(path), readlinkSync(path)))];
+	} catch {
+		return [path];
+	}
 }
 
 function ancestors(path: string): string[] {
@@ -171,23 +194,31 @@ function isOpenToAll(folder: string): boolean {
 
 const argumentsLayer: Layer = {
 	name: "arguments",
-	check({ request, executable, rule, policy }) {
+	check({ request, executable, rules = [], policy }) {
 		const { config, blockedArguments, rulePatterns } = policy;
-		const own = rule && rulePatterns.get(rule.index);
-		const validation = rule?.argumentValidation ?? config.argumentValidation;
-		checkArguments(request.args, {
-			validation,
-			maxCount: config.maxArgumentCount,
-			maxLength: config.maxArgumentLength,
-			blocked: [...blockedArguments, ...(own?.blocked ?? [])],
-			allowed: own?.allowed,
-			batchFile:
-				process.platform === "win32" &&
-				/\.(cmd|bat)[. ]*$/i.test(executable?.real ?? ""),
-		});
+		const own = rules.map(({ index }) => rulePatterns.get(index));
+		const validation = validationOf(rules) ?? config.argumentValidation;
+		for (const patterns of own.length > 0 ? own : [undefined]) {
+			checkArguments(request.args, {
+				validation,
+				maxCount: config.maxArgumentCount,
+				maxLength: config.maxArgumentLength,
+				blocked: [...blockedArguments, ...(patterns?.blocked ?? [])],
+				allowed: patterns?.allowed,
+				batchFile:
+					process.platform === "win32" &&
+					/\.(cmd|bat)[. ]*$/i.test(executable?.real ?? ""),
+			});
+		}
 		return `${request.args.length} arguments, ${validation}`;
 	},
 };
+
+/** The strictest validation that a rule sets; undefined where none sets any. */
+function validationOf(rules: readonly AllowRule[]) {
+	const set = rules.flatMap((rule) => rule.argumentValidation ?? []);
+	return set.includes("strict") ? "strict" : set[0];
+}
 
 /** What is asked of every program of a launch: the one that is started and those behind wrappers. */
 export const EXECUTABLE_LAYERS: readonly Layer[] = [

@@ -123,9 +123,7 @@ export function isMultiCall(executable: Executable): boolean {
 function multiCallName(path: string): string | undefined {
 	const name = programName(path);
 	// busybox itself takes any name that starts with its own for its own.
-	return [...MULTI_CALL].find(
-		(known) => name === known || name.startsWith(`${known}-`),
-	);
+	return [...MULTI_CALL].find((known) => name.startsWith(known));
 }
 
 /**
@@ -146,6 +144,19 @@ export function judgedNames(
 		if (asItself) names.push(asItself);
 	}
 	return [...new Set(names)];
+}
+
+/** The names of the applets that a multi-call program, run as itself, would take from its arguments. */
+export function appletsInArguments(
+	executable: Executable | undefined,
+	args: readonly string[],
+): readonly string[] {
+	if (multiCallAsItself(executable) === undefined) return [];
+	return args
+		.slice(0, 2)
+		.map((arg) =>
+			programName(arg.replace(/^--coreutils-prog(-shebang)?=/, "")),
+		);
 }
 
 /** The multi-call program that an executable would run as itself, taking the applet from its arguments. */

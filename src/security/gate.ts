@@ -164,11 +164,11 @@ export class Gate {
 
 	/** Whether the user is to be asked about a launch, or about what its wrappers start. */
 	#needsApproval(attempt: Attempt): boolean {
-		const { executable, rule, policy, inner } = attempt;
+		const { executable, rules = [], policy, inner } = attempt;
 		const { requireConfirmation, requireConfirmationFor } = policy.config;
 		const required =
 			requireConfirmation ||
-			rule?.requireConfirmation === true ||
+			rules.some((rule) => rule.requireConfirmation === true) ||
 			requireConfirmationFor.some(
 				(entry) => executable && names(entry, executable, policy.searchPath),
 			);

@@ -1,18 +1,18 @@
 import { delimiter } from "node:path";
 import { violation } from "../errors.ts";
-import type { Layer } from "./attempt.ts";
+import type { Attempt, Layer } from "./attempt.ts";
 import { checkDirectory, intendedDirectory } from "./directory.ts";
-import { buildEnvironment } from "./environment.ts";
+import { buildEnvironment, type Environment } from "./environment.ts";
 import { EXECUTABLE_LAYERS } from "./executable-layers.ts";
 import { isInWindow, wallTime } from "./time-window.ts";
 
 const environmentLayer: Layer = {
 	name: "environment",
 	check(attempt) {
-		const { request, rule, policy } = attempt;
+		const { request, policy } = attempt;
 		attempt.built = buildEnvironment(
 			request.env ?? {},
-			rule?.env ?? {},
+			rulesEnv(attempt),
 			policy.config,
 			{ env: policy.server.env, path: policy.searchPath.join(delimiter) },
 		);
@@ -20,6 +20,12 @@ const environmentLayer: Layer = {
 		return [`${Object.keys(env).length} variables`, ...warnings].join("; ");
 	},
 };
+
+/** What the rules of the program, and of those that it wraps, set. */
+function rulesEnv({ rules = [], inner }: Attempt): Environment {
+	const own = rules.map(({ env }) => env ?? {});
+	return Object.assign({}, ...own, inner ? rulesEnv(inner) : {});
+}
 
 const directoryLayer: Layer = {
 	name: "directory",

@@ -34,6 +34,11 @@ export class LogFile {
 		private readonly maxBytes = MAX_BYTES,
 	) {}
 
+	/** @throws Error where the file can't be opened */
+	open(): void {
+		this.#current();
+	}
+
 	/** @throws Error where the line can't be written as a whole */
 	append(line: string): void {
 		try {

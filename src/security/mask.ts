@@ -4,11 +4,15 @@ const SECRET_WORD =
 	"(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|api[-_]?key|apikey|access[-_]?key|private[-_]?key|client[-_]?secret|auth(?:orization)?|credentials?|bearer|cookie|session[-_]?id)";
 
 /** A name such as `--db-password` or `GITHUB_TOKEN`. */
-const SECRET_NAME = new RegExp(`(?:^|[-_.])${SECRET_WORD}$`, "i");
+const SECRET_NAME = new RegExp(`${SECRET_WORD}$`, "i");
 
-/** `name=value` or `name: value`, as an option, a variable, a header or a query. */
+/**
+ * `name=value` or `name: value`, as an option, a variable, a header or a query.
+ * Like each pattern here it starts only where a word does, so that its time is
+ * linear to the text, which an agent chooses.
+ */
 const ASSIGNMENT = new RegExp(
-	`((?:^|[\\s"'{&?;,-])[\\w.-]*${SECRET_WORD}["']?\\s*[=:]\\s*)("[^"]*"|'[^']*'|(?:(?:bearer|basic|token)\\s+)?[^\\s&;,"']+)`,
+	`(?<![\\w.-])([\\w.-]*${SECRET_WORD}["']?\\s{0,8}[=:]\\s{0,8})("[^"]*"?|'[^']*'?|(?:(?:bearer|basic|token)\\s{1,8})?[^\\s&;,"']+)`,
 	"gi",
 );
 
@@ -23,14 +27,15 @@ const TOKENS = new RegExp(
 		"\\bxox[abeoprs]-[\\w-]{10,}",
 		"\\bAIza[\\w-]{30,}",
 		"\\bnpm_[A-Za-z0-9]{30,}",
-		"\\beyJ[\\w-]{8,}\\.[\\w-]{8,}\\.[\\w-]*",
+		"(?<![\\w-])eyJ[\\w-]{8,}\\.[\\w-]{8,}\\.[\\w-]*",
 		"-----BEGIN [A-Z ]*PRIVATE KEY-----[\\s\\S]*",
 	].join("|"),
 	"g",
 );
 
-const URL_PASSWORD = /(\b[a-z][a-z0-9+.-]*:\/\/[^\s:/@]*:)[^\s@/]+@/gi;
-const BEARER = /\b(bearer|basic)\s+[A-Za-z0-9+/_.=-]{8,}/gi;
+const URL_PASSWORD =
+	/((?<![a-z0-9+.-])[a-z][a-z0-9+.-]*:\/\/[^\s:/@]*:)[^\s@/]+@/gi;
+const BEARER = /\b(bearer|basic)\s{1,8}[A-Za-z0-9+/_.=-]{8,}/gi;
 
 /** Masks what looks like a secret in a text. */
 export function maskText(text: string): string {

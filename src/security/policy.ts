@@ -3,7 +3,7 @@ import type { Config } from "../config/schema.ts";
 import { messageOf } from "../errors.ts";
 import { type AllowRule, toRules } from "./allowlist.ts";
 import { type DirectoryPolicy, directoryPolicy } from "./directory.ts";
-import { type Environment, isCodeVariable } from "./environment.ts";
+import type { Environment } from "./environment.ts";
 import { searchDirectories } from "./executable.ts";
 import type { Pattern } from "./pattern.ts";
 import type { SelfFile } from "./self.ts";
@@ -134,22 +134,19 @@ async function patternCompiler({
 }
 
 function refuseUnusableNames(rule: AllowRule, { locate }: LoadedConfig): void {
-	for (const name of Object.keys(rule.env ?? {})) {
+	for (const [name, value] of Object.entries(rule.env ?? {})) {
 		const path = ["allowedExecutables", rule.index, "env", name];
 		if (name === "" || /[=\0]/.test(name)) {
 			throw new ConfigError(
 				`${locate(path)}: env: ${JSON.stringify(name)} is not a variable's name`,
 			);
 		}
+		if (value.includes("\0"))
+			throw new ConfigError(`${locate(path)}: env: ${name} holds a NUL byte`);
 		if (name.toUpperCase() === "PATH") {
 			throw new ConfigError(
 				`${locate(path)}: env: PATH is always the server's own, as it decides what bare names mean; set it where the server is started`,
 			);
 		}
 	}
-}
-
-/** The variables that a wrapper program's arguments may not set. */
-export function codeVariables(env: Environment): string[] {
-	return Object.keys(env).filter(isCodeVariable);
 }

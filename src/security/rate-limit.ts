@@ -65,27 +65,28 @@ export class LaunchLedger {
 	checkRate(): string {
 		const now = this.now();
 		this.#launches = this.#launches.filter((at) => at > now - HOUR);
-		if (now < this.#cooldownUntil)
-			throw tooFast("rateLimitCooldownSeconds", this.#cooldownUntil - now);
+		const cooldown = this.limits.rateLimitCooldownSeconds * 1000;
 		const { maxLaunchesPerMinute, maxLaunchesPerHour } = this.limits;
-		this.#checkWindow(
-			now,
-			MINUTE,
-			maxLaunchesPerMinute,
-			"maxLaunchesPerMinute",
-		);
-		if (maxLaunchesPerHour !== undefined)
-			this.#checkWindow(now, HOUR, maxLaunchesPerHour, "maxLaunchesPerHour");
+		const waits = [
+			this.#wait(now, MINUTE, maxLaunchesPerMinute, "maxLaunchesPerMinute"),
+			this.#wait(now, HOUR, maxLaunchesPerHour, "maxLaunchesPerHour"),
+		].filter(({ wait }) => wait > 0);
+		if (waits.length > 0 && now >= this.#cooldownUntil)
+			this.#cooldownUntil = now + cooldown;
+		waits.push({
+			wait: this.#cooldownUntil - now,
+			key: "rateLimitCooldownSeconds",
+		});
+		const longest = waits.reduce((a, b) => (b.wait > a.wait ? b : a));
+		if (longest.wait > 0) throw tooFast(longest.key, longest.wait);
 		return `${this.#launches.length} launches in the last hour`;
 	}
 
-	#checkWindow(now: number, window: number, limit: number, key: string): void {
+	/** Milliseconds until a window has room for one more launch. */
+	#wait(now: number, window: number, limit: number | undefined, key: string) {
 		const inWindow = this.#launches.filter((at) => at > now - window);
-		const oldest = inWindow.at(-limit);
-		if (oldest === undefined) return;
-		const cooldown = this.limits.rateLimitCooldownSeconds * 1000;
-		this.#cooldownUntil = now + cooldown;
-		throw tooFast(key, Math.max(oldest + window - now, cooldown));
+		const oldest = limit === undefined ? undefined : inWindow.at(-limit);
+		return { key, wait: oldest === undefined ? 0 : oldest + window - now };
 	}
 
 	/** Counts a launch and takes its place among the running ones. */

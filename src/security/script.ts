@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { programName } from "./executable.ts";
+import { innerCommand, isWrapper } from "./wrapper.ts";
 
 /** The kernel reads no more of a script's first line (execve(2), BINPRM_BUF_SIZE). */
 const LINE = 256;
@@ -31,10 +32,18 @@ export function parseShebang(text: string): Interpreter | undefined {
 	const line = /^#![ \t]*([^\n]*)/.exec(text)?.[1];
 	const [path, ...words] = line?.trim().split(/[ \t]+/) ?? [];
 	if (!path) return undefined;
-	const name = programName(path);
-	if (name !== "env") return { path, name };
-	const inner = words.find(
-		(word) => !word.startsWith("-") && !word.includes("="),
+	return { path, name: innermost(programName(path), words) };
+}
+
+/** The name of what runs in the end, behind env and its like. */
+function innermost(name: string, words: readonly string[]): string {
+	if (!isWrapper(name)) return name;
+	// env -S splits what the kernel passes as one argument.
+	const args = words.flatMap((word, index) =>
+		index === 0 && word.startsWith("-S") ? word.slice(2) || [] : word,
 	);
-	return { path, name: inner === undefined ? name : programName(inner) };
+	const inner = innerCommand(name, args);
+	return inner.kind === "command"
+		? innermost(programName(inner.executable), inner.args)
+		: name;
 }

@@ -1,6 +1,7 @@
 import { violation } from "../errors.ts";
 import { names } from "./allowlist.ts";
 import { type Attempt, describe, type Layer } from "./attempt.ts";
+import { buildEnvironment, type Environment } from "./environment.ts";
 import {
 	isBareName,
 	judgedNames,
@@ -8,7 +9,6 @@ import {
 	withoutVersion,
 } from "./executable.ts";
 import { isShellName } from "./names.ts";
-import { codeVariables } from "./policy.ts";
 import { interpreterOf } from "./script.ts";
 import { innerCommand, isWrapper } from "./wrapper.ts";
 
@@ -92,14 +92,7 @@ function judgeInner(
 				: "too many wrappers in one launch",
 		);
 	}
-	const code = codeVariables(inner.env);
-	if (code.length > 0) {
-		throw violation(
-			"env_var_injection",
-			`${wrapper} would set ${code.join(", ")}, which can make a program load or run something else`,
-			"Leave the variable out.",
-		);
-	}
+	checkAssignments(wrapper, inner.env, attempt);
 	const nested: Attempt = {
 		...attempt,
 		request: { ...request, executable: inner.executable, args: inner.args },
@@ -107,20 +100,48 @@ function judgeInner(
 	};
 	for (const layer of layers) layer.check(nested);
 	if (inner.isOpen) refuseUnjudged(wrapper, nested);
+	if (inner.changesEnv && nested.rules?.some((rule) => rule.env))
+		throw unjudgeable(
+			`${wrapper} changes the environment that the rule for ${inner.executable} sets`,
+		);
 	attempt.inner = nested;
 	return `${wrapper} starts ${describe(inner.executable, nested.executable)}, which is allowed`;
 }
 
-/** Patterns that arguments are held to say nothing of those that come from elsewhere. */
-function refuseUnjudged(wrapper: string, { rule, policy }: Attempt): void {
-	const own = rule && policy.rulePatterns.get(rule.index);
+/** Variables that a wrapper sets are held to what holds for a request's, but can't be removed. */
+function checkAssignments(
+	wrapper: string,
+	env: Environment,
+	{ policy }: Attempt,
+): void {
+	const { config, server } = policy;
+	const { warnings } = buildEnvironment(env, {}, config, {
+		env: server.env,
+		path: "",
+	});
+	const [first] = warnings;
+	if (first === undefined) return;
+	throw violation(
+		"env_var_injection",
+		`${wrapper} would set a variable that a launch may not: ${first}`,
+		"Leave the variable out.",
+	);
+}
+
+/** What is known of arguments says nothing of those that come from elsewhere. */
+function refuseUnjudged(wrapper: string, nested: Attempt): void {
+	const { request, executable, rules = [], policy } = nested;
+	if (judgedNames(request.executable, executable).some(isWrapper))
+		throw unjudgeable(
+			`${wrapper} could add the program that ${request.executable} starts`,
+		);
+	const own = rules.map(({ index }) => policy.rulePatterns.get(index));
 	const isPatterned =
 		policy.blockedArguments.length > 0 ||
-		own?.allowed !== undefined ||
-		(own?.blocked.length ?? 0) > 0;
+		own.some((patterns) => patterns?.allowed || patterns?.blocked.length);
 	if (isPatterned)
 		throw unjudgeable(
-			`${wrapper} adds arguments that can't be held against the patterns for ${rule?.executable}`,
+			`${wrapper} adds arguments that can't be held against the patterns for ${request.executable}`,
 		);
 }
 

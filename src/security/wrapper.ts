@@ -8,6 +8,8 @@ export type Inner =
 			readonly env: Readonly<Record<string, string>>;
 			/** The wrapper adds arguments that it reads from its input. */
 			readonly isOpen: boolean;
+			/** The wrapper sets or removes variables. */
+			readonly changesEnv: boolean;
 	  }
 	/** No inner program: the wrapper prints something and ends. */
 	| { readonly kind: "none" }
@@ -28,6 +30,10 @@ interface Syntax {
 	/** Without this option the program hands its arguments to a shell. */
 	readonly requires?: readonly string[];
 }
+
+/** Options of env that take all variables, or one, away. */
+const CLEAR = ["-i", "--ignore-environment", "-"];
+const UNSET = ["-u", "--unset"];
 
 const HELP = ["--help", "--version"];
 
@@ -56,7 +62,9 @@ const SYNTAX: Readonly<Record<string, Syntax>> = {
 	},
 	xargs: {
 		flags: ["-0", "--null", "-r", "--no-run-if-empty", "-t", "--verbose", "-x"],
-		valued: ["-d", "-E", "-I", "-L", "-n", "-P", "-s"],
+		valued: ["-d", "-E", "-L", "-n", "-P", "-s"],
+		// Puts input in the place of any word, also of the inner program's name.
+		opaque: ["-I", "-i", "--replace"],
 	},
 	flock: {
 		flags: ["-s", "--shared", "-x", "--exclusive", "-n", "--nonblock", "-v"],
@@ -69,20 +77,42 @@ const SYNTAX: Readonly<Record<string, Syntax>> = {
 		valued: ["-n", "--interval"],
 		requires: ["-x", "--exec"],
 	},
+	time: {
+		flags: ["-p", "--portability", "-v", "--verbose", "-q", "--quiet", "-a"],
+		valued: ["-o", "--output", "-f", "--format"],
+	},
+	ionice: {
+		flags: ["-t", "--ignore"],
+		valued: ["-c", "--class", "-n", "--classdata"],
+	},
+	taskset: { flags: ["-c", "--cpu-list"], valued: [], operands: 1 },
+	chrt: {
+		flags: ["-b", "-f", "-i", "-o", "-r", "-R"],
+		valued: [],
+		operands: 1,
+	},
 	script: { flags: [], valued: [], requires: [] },
 	parallel: { flags: [], valued: [], requires: [] },
 };
 
 /** Whether a program starts another one that its arguments name. */
 export function isWrapper(name: string): boolean {
-	return Object.hasOwn(SYNTAX, name);
+	return Object.hasOwn(SYNTAX, plain(name));
+}
+
+/** GNU's programs have a g before their names where the system has its own (gtimeout). */
+function plain(name: string): string {
+	const bare = name.slice(1);
+	return name.startsWith("g") && Object.hasOwn(SYNTAX, bare) ? bare : name;
 }
 
 /** Reads a wrapper's arguments. An option that isn't known here makes them opaque. */
-export function innerCommand(name: string, args: readonly string[]): Inner {
+export function innerCommand(called: string, args: readonly string[]): Inner {
+	const name = plain(called);
 	const syntax = SYNTAX[name];
 	if (!syntax) return { kind: "none" };
 	const given = new Set<string>();
+	const unset: string[] = [];
 	let at = 0;
 	for (; at < args.length; at++) {
 		const arg = args[at] ?? "";
@@ -97,6 +127,8 @@ export function innerCommand(name: string, args: readonly string[]): Inner {
 			return opaque(`${name} ${arg} could change what is started`);
 		}
 		given.add(option.name);
+		if (UNSET.includes(option.name))
+			unset.push(option.value ?? args[at + 1] ?? "");
 		if (option.takesNext) at++;
 	}
 	if (syntax.requires && !syntax.requires.some((option) => given.has(option)))
@@ -109,7 +141,13 @@ export function innerCommand(name: string, args: readonly string[]): Inner {
 		}
 	}
 	at += syntax.operands ?? 0;
+	const isCleared = CLEAR.some((option) => given.has(option));
+	const losesPath = isCleared || unset.includes("PATH");
 	const executable = args[at];
+	if (name === "env" && losesPath && executable && !executable.includes("/"))
+		return opaque(
+			"env without the server's PATH looks for the program in another one; name it by its path",
+		);
 	if (executable === undefined) {
 		return name === "xargs" || name === "nohup" || name === "watch"
 			? opaque(`${name} names no program to start`)
@@ -121,21 +159,24 @@ export function innerCommand(name: string, args: readonly string[]): Inner {
 		args: args.slice(at + 1),
 		env,
 		isOpen: name === "xargs",
+		changesEnv: isCleared || unset.length > 0 || Object.keys(env).length > 0,
 	};
 }
 
 function readOption(
 	arg: string,
 	syntax: Syntax,
-): { name: string; takesNext: boolean } | undefined {
+): { name: string; takesNext: boolean; value?: string } | undefined {
 	if (syntax.flags.includes(arg)) return { name: arg, takesNext: false };
 	if (syntax.valued.includes(arg)) return { name: arg, takesNext: true };
-	const attached = syntax.valued.some((option) =>
-		option.startsWith("--")
-			? arg.startsWith(`${option}=`)
-			: arg.startsWith(option) && !arg.startsWith("--"),
-	);
-	return attached ? { name: arg, takesNext: false } : undefined;
+	for (const name of syntax.valued) {
+		const prefix = name.startsWith("--") ? `${name}=` : name;
+		const isAttached =
+			arg.startsWith(prefix) && arg.startsWith("--") === name.startsWith("--");
+		if (isAttached)
+			return { name, takesNext: false, value: arg.slice(prefix.length) };
+	}
+	return undefined;
 }
 
 function opaque(reason: string): Inner {

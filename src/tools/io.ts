@@ -42,7 +42,7 @@ export const processSendStdin = defineTool({
 		const process = manager.get(pid);
 		const bytes = decode(data, encoding);
 		const bytesWritten = await manager.write(process, bytes, WRITE_TIMEOUT);
-		if (end && bytesWritten === bytes.length) await process.stdin?.end();
+		if (end && bytesWritten === bytes.length) void process.stdin?.end();
 		return { bytesWritten };
 	},
 });
@@ -53,8 +53,7 @@ function decode(data: string, encoding: Encoding): Uint8Array {
 		encoding === "hex"
 			? /^(?:[0-9a-f]{2})*$/i.test(data)
 			: encoding === "base64"
-				? /^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(data) &&
-					data.replace(/[\s=]/g, "").length % 4 !== 1
+				? isBase64(data.replace(/\s/g, ""))
 				: encoding === "latin1"
 					? !/[^\0-\xff]/.test(data)
 					: true;
@@ -64,6 +63,13 @@ function decode(data: string, encoding: Encoding): Uint8Array {
 		`data: not valid ${encoding}`,
 		"Correct data, or give the encoding that it has.",
 		{ field: "data" },
+	);
+}
+
+function isBase64(text: string): boolean {
+	return (
+		/^[A-Za-z0-9+/]*={0,2}$/.test(text) &&
+		text.replace(/=+$/, "").length % 4 !== 1
 	);
 }
 

@@ -64,15 +64,22 @@ describe("a launch that can't be", () => {
 			"file",
 		));
 
-	it.skipIf(!LINUX || AS_ROOT)("survives a directory that is closed", () => {
-		const closed = join(scratch.path, "closed");
-		mkdirSync(closed, { mode: 0 });
-		return refused(
-			{ executable: "true", cwd: closed },
-			"INVALID_WORKING_DIRECTORY",
-			"closed",
-		);
-	});
+	it.skipIf(!LINUX || AS_ROOT)(
+		"survives a directory that is closed",
+		async () => {
+			const closed = join(scratch.path, "closed");
+			mkdirSync(closed, { mode: 0 });
+			try {
+				await refused(
+					{ executable: "true", cwd: closed },
+					"INVALID_WORKING_DIRECTORY",
+					"closed",
+				);
+			} finally {
+				chmodSync(closed, 0o700);
+			}
+		},
+	);
 
 	it("survives a script whose interpreter is missing, and names it", () =>
 		refused(

@@ -136,25 +136,6 @@ time.sleep(60)`);
 		expect(alive).toContain(Number(last));
 	});
 
-	it("has the leader's session after the leader's end, also where nobody is left in its group", async () => {
-		await using running = await python(`
-import os, time
-if os.fork() == 0:
-    os.setpgid(0, 0)
-    print(os.getpid(), flush=True)
-    time.sleep(60)
-    os._exit(0)
-time.sleep(0.3)`);
-		const [, pid] = await running.says(/(\d+)\n/);
-		const { tree, exited } = running.launched;
-		try {
-			await exited;
-			expect(tree.alive()).toEqual([Number(pid)]);
-		} finally {
-			killQuietly(Number(pid));
-		}
-	});
-
 	it("does not have its neighbours, nor this process", async () => {
 		await using one = await sh("sleep 60 & echo ready; wait");
 		await using other = await sh("sleep 60 & echo ready; wait");

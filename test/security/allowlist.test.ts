@@ -1,9 +1,9 @@
 import { describe, expect, it } from "bun:test";
 import { rmSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import {
 	isListed,
-	matchingRule,
+	matchingRules,
 	names,
 	toRules,
 } from "../../src/security/allowlist.ts";
@@ -118,9 +118,9 @@ describe.skipIf(process.platform === "win32")(
 );
 
 describe.skipIf(process.platform === "win32")(
-	"the rule for an executable",
+	"the rules for an executable",
 	() => {
-		it("is the first that matches, one with settings before those without", () => {
+		it("are all that name it, in their order", () => {
 			using scratch = new Programs();
 			scratch.program("tool");
 			const executable = findExecutable("tool", [scratch.bin], "/");
@@ -131,14 +131,9 @@ describe.skipIf(process.platform === "win32")(
 				{ executable: `${scratch.bin}/*` },
 				{ executable: "tool", blockedArguments: ["x"] },
 			]);
-			expect(matchingRule(executable, rules, [scratch.bin])?.index).toBe(3);
-			expect(
-				matchingRule(executable, rules.slice(0, 3), [scratch.bin])?.index,
-			).toBe(1);
-			expect(
-				matchingRule(executable, rules.slice(0, 1), [scratch.bin]),
-			).toBeUndefined();
-			expect(matchingRule(executable, [], [scratch.bin])).toBeUndefined();
+			const matching = matchingRules(executable, rules, [scratch.bin]);
+			expect(matching.map(({ index }) => index)).toEqual([1, 2, 3]);
+			expect(matchingRules(executable, [], [scratch.bin])).toEqual([]);
 		});
 	},
 );
@@ -147,8 +142,14 @@ describe.skipIf(process.platform === "win32")("isListed", () => {
 	it("knows what would be allowed if it were there", () => {
 		const rules = toRules(["node", "/opt/tool", "/opt/tools/*"]);
 		for (const name of ["node", "/opt/tool", "/opt/tools/missing"])
-			expect([name, isListed(name, rules)]).toEqual([name, true]);
+			expect([name, isListed(name, resolve("/srv", name), rules)]).toEqual([
+				name,
+				true,
+			]);
 		for (const name of ["tool", "/srv/node", "/opt/tools/a/b", ""])
-			expect([name, isListed(name, rules)]).toEqual([name, false]);
+			expect([name, isListed(name, resolve("/srv", name), rules)]).toEqual([
+				name,
+				false,
+			]);
 	});
 });

@@ -11,6 +11,7 @@ import {
 	createAuditLog,
 	noAuditLog,
 } from "../../src/security/audit.ts";
+import { quote } from "../../src/security/quote.ts";
 import { Scratch } from "../support/server.ts";
 
 const EVENT: AuditEvent = {
@@ -142,7 +143,7 @@ describe("a record", () => {
 			["--password", `${secret}\n;`],
 		];
 		for (const args of cases) {
-			const shown = JSON.stringify(args.at(-1)).slice(0, 78);
+			const shown = quote(args.at(-1) ?? "");
 			log.record({
 				...EVENT,
 				args,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "bun:test";
 import { ConfigError, parseConfig } from "../../src/config/load.ts";
 import type { ConfigInput } from "../../src/config/schema.ts";
-import { codeVariables, createPolicy } from "../../src/security/policy.ts";
+import { createPolicy } from "../../src/security/policy.ts";
 import { loaded } from "../support/policy-gate.ts";
 
 const SERVER = { env: { PATH: "/usr/bin:.:/bin" }, directory: "/" };
@@ -129,13 +129,4 @@ describe("a configuration that cannot become a policy", () => {
 			expect(await made).toBe(value.includes("\0") ? "refused" : "made");
 		},
 	);
-});
-
-describe("codeVariables", () => {
-	it("names those that make a program load something", () => {
-		expect(codeVariables({ A: "1", LD_PRELOAD: "x", ld_audit: "y" })).toEqual([
-			"LD_PRELOAD",
-			"ld_audit",
-		]);
-	});
 });
