@@ -82,6 +82,12 @@ export function systemCode(error: unknown): string | undefined {
 	return typeof error.code === "string" ? error.code : undefined;
 }
 
+/** A text cut to `limit` characters, with the number of those that are missing. */
+export function shorten(text: string, limit: number): string {
+	const more = text.length - limit;
+	return more > 0 ? `${text.slice(0, limit)}... (${more} more)` : text;
+}
+
 /** What an unknown thrown value says, on one line. */
 export function messageOf(error: unknown): string {
 	const text = error instanceof Error ? error.message : String(error);

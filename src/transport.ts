@@ -30,6 +30,7 @@ export class LineTransport implements Transport {
 	#skipping = false;
 	/** Requests that wait for their answers. */
 	readonly #open = new Set<string | number>();
+	readonly #writes = new Set<Promise<void>>();
 	#onIdle: (() => void) | undefined;
 
 	constructor(
@@ -75,25 +76,28 @@ export class LineTransport implements Transport {
 
 	/** Resolves when what was sent has reached the client's pipe, or after `patience` milliseconds. */
 	async flush(patience: number): Promise<void> {
-		if (!this.output.writable || this.output.writableLength === 0) return;
 		await new Promise<void>((resolve) => {
 			const timer = setTimeout(resolve, patience);
-			this.output.write("", () => {
+			void Promise.all(this.#writes).then(() => {
 				clearTimeout(timer);
 				resolve();
 			});
 		});
 	}
 
+	/** The runtime does not count what it has yet to write, so that is done here. */
 	#write(text: string): Promise<void> {
-		return new Promise((resolve) => {
+		const written = new Promise<void>((resolve) => {
 			// Failing to write is reported by the stream's own error event.
 			this.output.write(text, () => resolve());
 		});
+		this.#writes.add(written);
+		void written.then(() => this.#writes.delete(written));
+		return written;
 	}
 
-	#answered(id: string | number | undefined): void {
-		if (id !== undefined) this.#open.delete(id);
+	#answered(id: unknown): void {
+		if (isId(id)) this.#open.delete(id);
 		if (this.#open.size === 0) this.#onIdle?.();
 	}
 
@@ -144,16 +148,27 @@ export class LineTransport implements Transport {
 			return;
 		}
 		if (!isMessage(message)) {
-			this.#refuse(INVALID_REQUEST, "not a JSON-RPC 2.0 message");
+			this.#refuse(
+				INVALID_REQUEST,
+				"not a JSON-RPC 2.0 message as MCP has them",
+				idOf(message),
+			);
 			return;
 		}
-		if ("method" in message && "id" in message) this.#open.add(message.id);
+		if ("method" in message) this.#note(message);
 		this.onmessage?.(message);
 	}
 
-	#refuse(code: number, message: string): void {
+	/** Keeps count of the requests that wait; one that is cancelled gets no answer. */
+	#note(message: Extract<JSONRPCMessage, { method: string }>): void {
+		if ("id" in message) this.#open.add(message.id);
+		else if (message.method === "notifications/cancelled")
+			this.#answered(message.params?.requestId);
+	}
+
+	#refuse(code: number, message: string, id: string | number | null = null) {
 		this.onerror?.(new Error(message));
-		const answer = { jsonrpc: "2.0", id: null, error: { code, message } };
+		const answer = { jsonrpc: "2.0", id, error: { code, message } };
 		void this.#write(`${JSON.stringify(answer)}\n`);
 	}
 }
@@ -163,10 +178,21 @@ function isMessage(value: unknown): value is JSONRPCMessage {
 	if (typeof value !== "object" || value === null) return false;
 	if (!("jsonrpc" in value) || value.jsonrpc !== "2.0") return false;
 	if ("id" in value && !isId(value.id)) return false;
+	if ("params" in value && !isPlainObject(value.params)) return false;
 	if ("method" in value) return typeof value.method === "string";
 	return "id" in value && ("result" in value || "error" in value);
 }
 
-function isId(id: unknown): boolean {
+function isId(id: unknown): id is string | number {
 	return typeof id === "string" || Number.isInteger(id);
+}
+
+function isPlainObject(value: unknown): boolean {
+	return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The id that an answer to something malformed can carry. */
+function idOf(value: unknown): string | number | null {
+	const hasId = typeof value === "object" && value !== null && "id" in value;
+	return hasId && isId(value.id) ? value.id : null;
 }

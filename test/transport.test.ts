@@ -63,11 +63,21 @@ const request = (id: number | string, text = "") => ({
 	params: { text },
 });
 const line = (message: unknown) => `${JSON.stringify(message)}\n`;
-const refusal = (code: number) => ({
+const refusal = (code: number, id: number | null = null) => ({
 	jsonrpc: "2.0",
-	id: null,
+	id,
 	error: { code, message: expect.any(String) },
 });
+
+/** Whether a value has an id that an answer to it can carry. */
+function hasNumber(value: unknown): value is { id: number } {
+	return (
+		typeof value === "object" &&
+		value !== null &&
+		"id" in value &&
+		Number.isInteger(value.id)
+	);
+}
 
 /** A promise's state, without waiting for it. */
 async function isSettled(promise: Promise<unknown>): Promise<boolean> {
@@ -171,7 +181,8 @@ describe("reading", () => {
 			const client = await Connection.open();
 			await client.give(line(value), line(request(9)));
 			expect(await client.receives(1)).toEqual([request(9)]);
-			expect(await client.answersAre(1)).toEqual([refusal(-32600)]);
+			const id = hasNumber(value) ? value.id : null;
+			expect(await client.answersAre(1)).toEqual([refusal(-32600, id)]);
 		},
 	);
 

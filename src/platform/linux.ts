@@ -22,6 +22,7 @@ const O_NONBLOCK = 0o4000;
 const F_GETFL = 3;
 const F_SETFL = 4;
 const PR_SET_PDEATHSIG = 1;
+const PR_SET_DUMPABLE = 4;
 const PR_SET_NO_NEW_PRIVS = 38;
 const SC_CLK_TCK = 2;
 const SC_PAGESIZE = 30;
@@ -49,6 +50,11 @@ export function createLinux(): Platform {
 			// --no-orphans also ties this process to the thread that started it, so a
 			// client that starts servers from a worker thread would lose them.
 			libc.prctl(PR_SET_PDEATHSIG, 0n, 0n, 0n, 0n);
+			// Children of the same user may not reach this process's descriptors,
+			// memory or environment through /proc: with them they could write to the
+			// client in its name. What they exec is dumpable again.
+			if (libc.prctl(PR_SET_DUMPABLE, 0n, 0n, 0n, 0n) !== 0)
+				throw new Error("prctl(PR_SET_DUMPABLE) failed");
 		},
 		hasCapabilities: (path) => hasCapabilities(libc, path),
 		track: (leader) => new LinuxTree(leader, units),

@@ -76,6 +76,7 @@ export function launch(
 		const stderr = join(options.capture, false);
 		if (stdin.ours !== undefined) pipes?.setNonBlocking(stdin.ours);
 		const child = spawn(admitted, [stdin.child, stdout.child, stderr.child]);
+		opened.length = 0;
 		for (const { child: end } of [stdin, stdout, stderr])
 			if (typeof end === "number") closeSync(end);
 		return {

@@ -89,9 +89,9 @@ export class ProcessManager {
 			this.#processes.delete(process.pid);
 			this.#processes.set(process.pid, process);
 			this.#feed(process, request);
-			void process.ended.then(() => {
+			void process.ended.then(() => this.journal.ended(process));
+			void process.gone.then(() => {
 				admitted.release();
-				this.journal.ended(process);
 				this.#forgetOldest();
 			});
 			this.journal.started(process);
@@ -206,10 +206,13 @@ export class ProcessManager {
 		const { stdin } = process;
 		if (!stdin) return;
 		// A process that ends without reading it all loses only what it didn't want.
-		if (request.stdin)
+		if (request.stdin) {
+			const bytes = Buffer.from(request.stdin);
 			stdin
-				.write(Buffer.from(request.stdin), Number.POSITIVE_INFINITY)
-				.catch(() => {});
+				.write(bytes, Number.POSITIVE_INFINITY)
+				.then((written) => this.journal.wrote(process, written, bytes.length))
+				.catch(() => this.journal.wrote(process, 0, bytes.length));
+		}
 		if (request.closeStdin) void stdin.end();
 	}
 

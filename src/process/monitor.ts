@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import type { TreeSample } from "../platform/platform.ts";
 import type { ManagedProcess } from "./process.ts";
 
@@ -17,6 +18,8 @@ export interface Usage {
 
 /** Milliseconds below which a difference of two looks says little: the kernel counts in ticks of 10 ms. */
 const SHORTEST_INTERVAL = 250;
+/** Milliseconds after which a new process surely has memory of its own. */
+const SETTLING = 20;
 const MB = 2 ** 20;
 
 interface Look {
@@ -45,20 +48,26 @@ export class Monitor {
 			ioWrite: sample?.ioWriteBytes,
 			processCount: sample?.processCount ?? 0,
 			cpuSeconds: round(sample?.cpuSeconds ?? 0),
-			peakMemoryMB: round((this.#peaks.get(process) ?? 0) / MB),
+			peakMemoryMB: round(
+				(this.#peaks.get(process) ?? sample?.memoryBytes ?? 0) / MB,
+			),
 		};
 	}
 
 	#look(process: ManagedProcess, sample: TreeSample): Look {
 		const at = performance.now();
 		const before = this.#looks.get(process);
+		// For a moment after vfork(2) the child still has this server's memory.
+		const isItsOwn = process.uptime >= SETTLING || this.#peaks.has(process);
 		const peak = Math.max(this.#peaks.get(process) ?? 0, sample.memoryBytes);
-		this.#peaks.set(process, peak);
+		if (isItsOwn) this.#peaks.set(process, peak);
 		if (before && at - before.at < SHORTEST_INTERVAL) return before;
 		const elapsed = before ? at - before.at : process.uptime;
 		const used = sample.cpuSeconds - (before?.sample.cpuSeconds ?? 0);
-		const cpuPercent =
+		const percent =
 			elapsed > 0 ? (Math.max(0, used) * 1000 * 100) / elapsed : 0;
+		// Right after the start one tick would be more than the machine can do.
+		const cpuPercent = Math.min(percent, availableParallelism() * 100);
 		const look = { at, sample, cpuPercent };
 		this.#looks.set(process, look);
 		return look;

@@ -1,7 +1,7 @@
 import type { Exit, Launched, OutputStream } from "./launcher.ts";
 import { OutputRing } from "./output.ts";
 import type { InputStream } from "./stdin.ts";
-import { after, type Cancel, settlesWithin } from "./timer.ts";
+import { after, type Cancel, settlesWithin, sleep } from "./timer.ts";
 
 export const STATES = ["running", "stopped", "crashed"] as const;
 export type State = (typeof STATES)[number];
@@ -58,6 +58,9 @@ const QUIET = 25;
 /** How long an ended process's output is waited for where another one keeps writing. */
 const LONGEST_DRAIN = 500;
 
+/** Milliseconds between looks at what an ended process left behind. */
+const LEFTOVER_INTERVAL = 250;
+
 /** A process started here: its streams, its state, and why it ended. */
 export class ManagedProcess {
 	readonly pid: number;
@@ -68,6 +71,8 @@ export class ManagedProcess {
 	readonly stdin: InputStream | undefined;
 	/** Resolves when it has ended and what it wrote was read; never rejects. */
 	readonly ended: Promise<void>;
+	/** Resolves when nothing that it started lives either; never rejects. */
+	readonly gone: Promise<void>;
 	readonly tree: Launched["tree"];
 
 	#status: Status = { state: "running" };
@@ -98,6 +103,7 @@ export class ManagedProcess {
 			this.#pump(launched.stderr, this.stderr),
 		]);
 		this.ended = launched.exited.then((exit) => this.#finish(exit, read));
+		this.gone = this.ended.then(() => this.#outlast());
 		for (const cause of ["timeout", "lifetime"] as const) {
 			const delay = identity.deadlines[cause];
 			if (delay === undefined) continue;
@@ -134,7 +140,6 @@ export class ManagedProcess {
 	}
 
 	async #finish(exit: Exit, read: Promise<unknown>): Promise<void> {
-		for (const cancel of this.#timers) cancel();
 		const endedAt = new Date();
 		// Whatever is said from now on did not end it.
 		const blame = this.#blame;
@@ -142,6 +147,12 @@ export class ManagedProcess {
 		await this.#drain(read);
 		const termination = explain(exit, blame, endedAt);
 		this.#status = { state: stateOf(termination), termination, exit };
+	}
+
+	/** Waits for what it left behind, which its deadlines still hold for. */
+	async #outlast(): Promise<void> {
+		while (this.tree.alive().length > 0) await sleep(LEFTOVER_INTERVAL);
+		for (const cancel of this.#timers) cancel();
 	}
 
 	/**

@@ -2,6 +2,7 @@ import type { AllowRule } from "./allowlist.ts";
 import type { BuiltEnvironment, Environment } from "./environment.ts";
 import type { Executable } from "./executable.ts";
 import type { Policy } from "./policy.ts";
+import { quote } from "./quote.ts";
 import type { LaunchLedger } from "./rate-limit.ts";
 
 /** What somebody wants started. */
@@ -55,7 +56,7 @@ export function describe(
 	executable: Executable | undefined,
 ): string {
 	const real = executable?.real;
-	const shown = JSON.stringify(requested);
+	const shown = quote(requested);
 	return real === undefined || real === requested
 		? shown
 		: `${shown} (${real})`;

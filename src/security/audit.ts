@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Config } from "../config/schema.ts";
-import { messageOf, ProcessError } from "../errors.ts";
+import { messageOf, ProcessError, shorten } from "../errors.ts";
 import { LogFile } from "./log-file.ts";
 import { maskArguments, maskText } from "./mask.ts";
 import { quote } from "./quote.ts";
@@ -106,15 +106,28 @@ export function masked(event: AuditEvent): AuditEvent {
 	return {
 		level,
 		operation,
-		executable,
-		args: args && maskArguments(args),
-		cwd,
+		executable: executable && cut(executable),
+		args: args && shortened(maskArguments(args.map(cut))),
+		cwd: cwd && cut(cwd),
 		pid,
-		agent,
+		agent: agent && cut(agent),
 		result,
-		reason: reason && maskReason(reason, args ?? []),
+		reason: reason && cut(maskReason(cut(reason), args ?? [])),
 		bytes,
 	};
+}
+
+/** Characters of one text, and arguments, that a record holds; what is more is counted. */
+const LONGEST_TEXT = 4096;
+const MOST_ARGUMENTS = 100;
+
+const cut = (text: string) => shorten(text, LONGEST_TEXT);
+
+function shortened(args: readonly string[]): readonly string[] {
+	const more = args.length - MOST_ARGUMENTS;
+	return more > 0
+		? [...args.slice(0, MOST_ARGUMENTS), `... (${more} more)`]
+		: args;
 }
 
 /** A reason may quote an argument, which is then masked as the argument is. */

@@ -1,4 +1,4 @@
-import { realpathSync, statSync } from "node:fs";
+import { accessSync, constants, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import type { Config } from "../config/schema.ts";
 import { ProcessError, violation } from "../errors.ts";
@@ -92,7 +92,9 @@ function pin(path: string): string {
 function realDirectory(path: string): string | undefined {
 	try {
 		const real = realpathSync.native(path);
-		return statSync(real).isDirectory() ? real : undefined;
+		if (!statSync(real).isDirectory()) return undefined;
+		accessSync(real, constants.X_OK);
+		return real;
 	} catch {
 		return undefined;
 	}

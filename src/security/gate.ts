@@ -1,4 +1,4 @@
-import { ProcessError, violation } from "../errors.ts";
+import { ProcessError, shorten, violation } from "../errors.ts";
 import { names } from "./allowlist.ts";
 import type { Attempt, LaunchRequest, Layer, Probes } from "./attempt.ts";
 import type { AuditLog } from "./audit.ts";
@@ -70,6 +70,8 @@ interface Passed extends Attempt {
 }
 
 const CONFIRMATION = "confirmation";
+/** Characters of a reason that an explanation gives. */
+const LONGEST_REASON = 1000;
 
 /** The one way to start anything. */
 export class Gate {
@@ -136,7 +138,7 @@ export class Gate {
 				return {
 					layer: layer.name,
 					verdict: "refuse",
-					reason: message,
+					reason: shorten(message, LONGEST_REASON),
 					remediation,
 				};
 			}

@@ -13,6 +13,7 @@ import {
 	writeSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { systemCode } from "../errors.ts";
 
 /** Bytes after which a file is put aside. */
 const MAX_BYTES = 20 * 2 ** 20;
@@ -98,10 +99,31 @@ export function asideOf(path: string): string[] {
 /** How many files put aside are kept; with so many, older ones may have been removed. */
 export const ASIDE_KEPT = KEPT;
 
+/** Gives the file a name of its own, claimed first, as another server may do the same. */
 function putAside(path: string): void {
-	const stamp = new Date().toISOString().replace(/[-:.]/g, "");
-	renameSync(path, `${path}.${stamp}`);
+	for (let time = Date.now(); ; time++) {
+		const stamp = new Date(time).toISOString().replace(/[-:.]/g, "");
+		const target = `${path}.${stamp}`;
+		if (!claim(target)) continue;
+		try {
+			renameSync(path, target);
+		} catch (error) {
+			rmSync(target, { force: true });
+			if (systemCode(error) !== "ENOENT") throw error;
+		}
+		break;
+	}
 	for (const old of asideOf(path).slice(0, -KEPT)) rmSync(old, { force: true });
+}
+
+function claim(path: string): boolean {
+	try {
+		closeSync(openSync(path, "wx", 0o600));
+		return true;
+	} catch (error) {
+		if (systemCode(error) === "EEXIST") return false;
+		throw error;
+	}
 }
 
 /** Opens for appending only, never through a link, readable by the user alone. */

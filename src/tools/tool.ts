@@ -2,7 +2,7 @@ import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types.js";
 import { z } from "zod";
 import { formatPath } from "../config/document.ts";
 import { describeIssue } from "../config/issues.ts";
-import { messageOf, ProcessError } from "../errors.ts";
+import { messageOf, ProcessError, shorten } from "../errors.ts";
 import type { ProcessManager } from "../process/manager.ts";
 import type { Ask } from "../security/confirmation.ts";
 
@@ -163,15 +163,27 @@ function failure(error: unknown): CallToolResult {
 	const body = {
 		status: "error",
 		code,
-		message,
-		remediation,
-		...(details && { details }),
+		message: shorten(message, LONGEST_TEXT),
+		remediation: shorten(remediation, LONGEST_TEXT),
+		...(details && { details: shortDetails(details) }),
 		timestamp: new Date().toISOString(),
 	};
 	return {
 		isError: true,
 		content: [{ type: "text", text: JSON.stringify(body) }],
 	};
+}
+
+/** Characters of one text of a failure; messages repeat what the model gave, which has no bound. */
+const LONGEST_TEXT = 2000;
+
+function shortDetails(details: Readonly<Record<string, unknown>>) {
+	return Object.fromEntries(
+		Object.entries(details).map(([key, value]) => [
+			key,
+			typeof value === "string" ? shorten(value, LONGEST_TEXT) : value,
+		]),
+	);
 }
 
 /** A schema in the form in which clients take it: an object at its root, no dialect named. */

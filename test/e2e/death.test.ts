@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { fixture, PYTHON } from "../support/programs.ts";
 import { RawServer } from "../support/raw.ts";
 import { BINARY, eventually, isAlive, Scratch } from "../support/server.ts";
-import { pidsIn } from "../support/tree.ts";
 
 setDefaultTimeout(60_000);
 
@@ -96,27 +95,6 @@ describe.skipIf(process.platform !== "linux")("a death", () => {
 			"the children to end",
 			10_000,
 		);
-	});
-
-	it("of the server by SIGKILL leaves no process group behind", async () => {
-		await using server = await RawServer.start(CONFIG);
-		const { pid } = await server.ok("process_start", {
-			executable: PYTHON,
-			args: [fixture("ignore-signals.py"), "family"],
-		});
-		const text = await server.outputOf(pid, (stdout) => stdout.includes("\n"));
-		const pids = pidsIn(text);
-		expect(pids).toHaveLength(2);
-		try {
-			server.signal("SIGKILL");
-			await eventually(
-				() => (pids.some(isAlive) ? undefined : true),
-				"the group to end",
-				10_000,
-			);
-		} finally {
-			for (const left of pids.filter(isAlive)) process.kill(left, "SIGKILL");
-		}
 	});
 
 	it("of the thread that started the server is no end of the server", async () => {
