@@ -1,5 +1,5 @@
 import { describe, expect, it, setDefaultTimeout } from "bun:test";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { runCommand } from "../support/command.ts";
 import { RawServer } from "../support/raw.ts";
@@ -47,6 +47,11 @@ async function run(
 	);
 	const { stdout, stderr } = await server.ok("process_get_output", { pid });
 	return { ...status, stdout, stderr };
+}
+
+function hasPytest(): boolean {
+	if (!has("python3")) return false;
+	return Bun.spawnSync(["python3", "-m", "pytest", "--version"]).success;
 }
 
 const has = (name: string) => Bun.which(name) !== null;
@@ -154,6 +159,48 @@ describe("under the sample configuration", () => {
 			).toMatchObject({ exitCode: 7, state: "crashed" });
 		},
 	);
+
+	it.skipIf(!has("npx"))("a TypeScript package is built", async () => {
+		using scratch = new Scratch();
+		await using server = await startSample(scratch);
+		const modules = join(scratch.path, "project", "node_modules");
+		mkdirSync(join(modules, ".bin"), { recursive: true });
+		const typescript = join(import.meta.dir, "../../node_modules/typescript");
+		symlinkSync(typescript, join(modules, "typescript"), "junction");
+		symlinkSync("../typescript/bin/tsc", join(modules, ".bin", "tsc"));
+		scratch.write(
+			"project/tsconfig.json",
+			'{ "compilerOptions": { "strict": true, "outDir": "out" }, "include": ["*.ts"] }',
+		);
+		scratch.write("project/sum.ts", "export const sum: number = 40 + 2;\n");
+		const cwd = join(scratch.path, "project");
+		const build = await run(server, "npx", ["--no-install", "tsc"], { cwd });
+		expect(build).toMatchObject({ exitCode: 0, stdout: "" });
+		const module = join(cwd, "out", "sum.js");
+		expect(readFileSync(module, "utf8")).toContain("40 + 2");
+
+		scratch.write("project/sum.ts", 'export const sum: number = "42";\n');
+		const broken = await run(server, "npx", ["--no-install", "tsc"], { cwd });
+		expect(broken.stdout).toContain("error TS2322");
+		expect(broken.exitCode).toBe(2);
+	});
+
+	it.skipIf(!hasPytest())("pytest runs a package's tests", async () => {
+		using scratch = new Scratch();
+		await using server = await startSample(scratch);
+		scratch.write(
+			"project/test_sum.py",
+			"def test_right():\n    assert 40 + 2 == 42\n\ndef test_wrong():\n    assert 1 + 1 == 3\n",
+		);
+		const result = await run(
+			server,
+			"python3",
+			["-m", "pytest", "-p", "no:cacheprovider", "-q"],
+			{ cwd: join(scratch.path, "project") },
+		);
+		expect(result.stdout).toContain("1 failed, 1 passed");
+		expect(result.exitCode).toBe(1);
+	});
 
 	it.skipIf(!has("python3") || process.platform !== "linux")(
 		"a web server shows its port, answers, and is gone when ended",
