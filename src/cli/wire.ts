@@ -31,8 +31,11 @@ export async function wire(config: string | undefined): Promise<Wired> {
 		env: process.env,
 		cwd: process.cwd(),
 	});
-	const policy = await createPolicy(loaded, serverFacts());
 	const platform = await currentPlatform();
+	const policy = await createPolicy(loaded, {
+		...serverFacts(),
+		enforceable: platform.enforceable,
+	});
 	return {
 		loaded,
 		policy,

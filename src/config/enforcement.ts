@@ -2,7 +2,7 @@ import type { Config } from "./schema.ts";
 
 /** A setting that asks for something, and why this build cannot do it. */
 export interface Unenforceable {
-	/** Where it stands, as in `allowedExecutables[2].resourceLimits`. */
+	/** Where it stands. */
 	readonly path: readonly (string | number)[];
 	readonly reason: string;
 }
@@ -12,9 +12,6 @@ const NOT_BUILT =
 
 /** Settings that no code stands behind yet; each is inert at its default. */
 const UNBUILT = [
-	"defaultResourceLimits",
-	"maximumResourceLimits",
-	"strictResourceEnforcement",
 	"enableChroot",
 	"chrootDirectory",
 	"enableNamespaces",
@@ -39,14 +36,6 @@ export function unenforceable(config: Config): Unenforceable[] {
 	const found: Unenforceable[] = UNBUILT.filter((key) =>
 		asksForSomething(config[key]),
 	).map((key) => ({ path: [key], reason: NOT_BUILT }));
-	for (const [index, entry] of config.allowedExecutables.entries()) {
-		if (typeof entry === "string") continue;
-		if (!asksForSomething(entry.resourceLimits)) continue;
-		found.push({
-			path: ["allowedExecutables", index, "resourceLimits"],
-			reason: NOT_BUILT,
-		});
-	}
 	if (config.enableSecurityAlerts && config.securityAlertWebhook === undefined)
 		found.push({
 			path: ["enableSecurityAlerts"],

@@ -37,6 +37,10 @@ export const SAMPLE_CONFIG = `{
   // they are named: "inheritEnv": ["HOME", "LANG", "SSH_AUTH_SOCK"].
   "inheritEnv": "minimal",
 
+  // What a process and all that it starts may use, unless a launch asks for
+  // other limits; "maximumResourceLimits" bounds those. Linux only:
+  //   "defaultResourceLimits": { "maxMemoryMB": 4000, "maxProcesses": 200 },
+
   // How much at a time, and for how long (seconds).
   "maxConcurrentProcesses": 20,
   "maxLaunchesPerMinute": 120,

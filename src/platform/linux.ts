@@ -1,3 +1,4 @@
+import { LIMIT_NAMES } from "../security/resources.ts";
 import { cString, openLinuxLibc, ptr } from "./ffi.ts";
 import type {
 	PipeEnds,
@@ -9,10 +10,12 @@ import type {
 import {
 	allProcesses,
 	childrenOf,
+	countDescriptors,
 	hasEnded,
 	listeningPorts,
 	type ProcStat,
 	readIo,
+	readProportionalSize,
 	readStat,
 } from "./procfs.ts";
 import { sendSignal } from "./signal.ts";
@@ -24,6 +27,7 @@ const F_SETFL = 4;
 const PR_SET_PDEATHSIG = 1;
 const PR_SET_DUMPABLE = 4;
 const PR_SET_NO_NEW_PRIVS = 38;
+const RLIMIT_NOFILE = 7;
 const SC_CLK_TCK = 2;
 const SC_PAGESIZE = 30;
 
@@ -42,6 +46,7 @@ export function createLinux(): Platform {
 				libc.fcntl(fd, F_SETFL, libc.fcntl(fd, F_GETFL, 0) | O_NONBLOCK);
 			},
 		},
+		enforceable: new Set(LIMIT_NAMES),
 		prepareServer() {
 			// Children can't gain privileges by what they start (prctl(2)): a setuid
 			// program that an allowed one runs stays without its rights.
@@ -57,7 +62,7 @@ export function createLinux(): Platform {
 				throw new Error("prctl(PR_SET_DUMPABLE) failed");
 		},
 		hasCapabilities: (path) => hasCapabilities(libc, path),
-		track: (leader) => new LinuxTree(leader, units),
+		track: (leader) => new LinuxTree(leader, units, libc),
 	};
 }
 
@@ -92,6 +97,7 @@ class LinuxTree implements Tree {
 	constructor(
 		private readonly leader: number,
 		private readonly units: Units,
+		private readonly libc: Libc,
 	) {
 		this.#leaderStart = readStat(leader)?.startTime;
 	}
@@ -126,6 +132,24 @@ class LinuxTree implements Tree {
 			ioReadBytes: sum(io.map((value) => value?.read ?? 0)),
 			ioWriteBytes: sum(io.map((value) => value?.written ?? 0)),
 		};
+	}
+
+	proportionalMemory(): number | undefined {
+		const sizes = this.alive().map(readProportionalSize);
+		return sizes.every((size) => size !== undefined)
+			? sizes.reduce((total, size) => total + size, 0)
+			: undefined;
+	}
+
+	limitDescriptors(count: number): void {
+		// struct rlimit64 { rlim_cur, rlim_max }, getrlimit(2).
+		const limit = new BigUint64Array([BigInt(count), BigInt(count)]);
+		for (const pid of this.alive())
+			this.libc.prlimit(pid, RLIMIT_NOFILE, ptr(limit), null);
+	}
+
+	openDescriptors(): number {
+		return Math.max(0, ...this.alive().map(countDescriptors));
 	}
 
 	listeningPorts(): readonly number[] {

@@ -1,3 +1,5 @@
+import type { LimitName } from "../security/resources.ts";
+
 /** Signals that end, stop or continue a process; on Windows each of them ends it. */
 export type Signal = "SIGTERM" | "SIGKILL" | "SIGCONT" | "SIGSTOP";
 
@@ -20,6 +22,15 @@ export interface Tree {
 	alive(): readonly number[];
 	/** Undefined once nothing of it lives. */
 	sample(): Promise<TreeSample | undefined>;
+	/**
+	 * Bytes of memory in which a page that several members share counts once;
+	 * undefined where the system isn't asked.
+	 */
+	proportionalMemory(): number | undefined;
+	/** Lets each member, and whatever it starts, open no more than `count` descriptors. */
+	limitDescriptors(count: number): void;
+	/** The most descriptors that one member has open; undefined where the system isn't asked. */
+	openDescriptors(): number | undefined;
 	/** TCP ports on which members listen, ascending; undefined where the system isn't asked. */
 	listeningPorts(): readonly number[] | undefined;
 }
@@ -44,6 +55,8 @@ export interface Platform {
 				setNonBlocking(fd: number): void;
 		  }
 		| undefined;
+	/** The resource limits that a tree can be held to here. */
+	readonly enforceable: ReadonlySet<LimitName>;
 	/** Prepares this process, once, before it starts any other. */
 	prepareServer(): void;
 	/** Whether a file gives privileges by file capabilities. */

@@ -10,6 +10,8 @@ export function createPortable(): Platform {
 	return {
 		pipes: undefined,
 		prepareServer() {},
+		// A tree can't be measured as a whole here.
+		enforceable: new Set(),
 		hasCapabilities: () => false,
 		track: (leader) => new PortableTree(leader),
 	};
@@ -47,6 +49,18 @@ class PortableTree implements Tree {
 		} catch {
 			return undefined;
 		}
+	}
+
+	proportionalMemory(): undefined {
+		return undefined;
+	}
+
+	limitDescriptors(): void {
+		throw new Error("descriptors can't be limited on this system");
+	}
+
+	openDescriptors(): undefined {
+		return undefined;
 	}
 
 	listeningPorts(): undefined {

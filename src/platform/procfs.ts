@@ -76,6 +76,22 @@ export function readIo(
 		: { read: value("rchar"), written: value("wchar") };
 }
 
+/** Bytes of memory, of shared pages only this process's share (PSS); undefined where that is not ours to know. */
+export function readProportionalSize(pid: number): number | undefined {
+	const text = readIfThere(`/proc/${pid}/smaps_rollup`);
+	const kilobytes = text?.match(/^Pss:\s+(\d+) kB$/m)?.[1];
+	return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
+}
+
+/** Open file descriptors; 0 where that is not ours to know. */
+export function countDescriptors(pid: number): number {
+	try {
+		return readdirSync(`/proc/${pid}/fd`).length;
+	} catch {
+		return 0;
+	}
+}
+
 /** Ports of the listening TCP sockets that the processes hold, ascending. */
 export function listeningPorts(pids: readonly number[]): number[] {
 	const sockets = new Set(pids.flatMap(socketsOf));

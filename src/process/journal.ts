@@ -64,6 +64,16 @@ export class Journal {
 		});
 	}
 
+	/** A limit was passed, and the tree is ended for it. */
+	breached(process: ManagedProcess, cause: string, message: string): void {
+		this.#write(process, {
+			level: "warn",
+			operation: "limit",
+			result: cause,
+			reason: message,
+		});
+	}
+
 	/** @param bytes what the process's pipe took; the content is never recorded */
 	wrote(process: ManagedProcess, bytes: number, wanted: number): void {
 		this.#write(process, {

@@ -8,6 +8,7 @@ import type { Ask } from "../security/confirmation.ts";
 import type { Gate } from "../security/gate.ts";
 import { Journal } from "./journal.ts";
 import { launch } from "./launcher.ts";
+import { LimitEnforcer } from "./limits.ts";
 import { Monitor } from "./monitor.ts";
 import { type Cause, ManagedProcess } from "./process.ts";
 import { InputClosedError } from "./stdin.ts";
@@ -42,6 +43,7 @@ export class ProcessManager {
 	/** In the order of their starts. */
 	readonly #processes = new Map<number, ManagedProcess>();
 	readonly journal: Journal;
+	readonly #enforcer: LimitEnforcer;
 	#stopping = false;
 
 	constructor(
@@ -51,6 +53,14 @@ export class ProcessManager {
 		audit: AuditLog,
 	) {
 		this.journal = new Journal(audit);
+		this.#enforcer = new LimitEnforcer(
+			config.strictResourceEnforcement,
+			(process, { cause, message }) => {
+				this.journal.breached(process, cause, message);
+				const force = config.strictResourceEnforcement;
+				void this.#endByServer(process, cause, message, force);
+			},
+		);
 	}
 
 	/**
@@ -77,6 +87,7 @@ export class ProcessManager {
 					args: admitted.args,
 					cwd: admitted.cwd,
 					agent: admitted.agent,
+					limits: admitted.limits,
 					deadlines: {
 						...(request.timeout !== undefined && { timeout: request.timeout }),
 						lifetime: this.config.maxProcessLifetime * 1000,
@@ -88,6 +99,7 @@ export class ProcessManager {
 			);
 			this.#processes.delete(process.pid);
 			this.#processes.set(process.pid, process);
+			this.#enforcer.watch(process, admitted.limits);
 			this.#feed(process, request);
 			void process.ended.then(() => this.journal.ended(process));
 			void process.gone.then(() => {
@@ -224,13 +236,13 @@ export class ProcessManager {
 		process: ManagedProcess,
 		cause: Cause,
 		message: string,
+		force = false,
 	): Promise<void> {
-		const grace = SERVER_GRACE;
 		await this.terminate(process, {
 			cause,
 			message,
-			force: false,
-			grace,
+			force,
+			grace: SERVER_GRACE,
 			mayKill: true,
 		}).catch((error: unknown) => {
 			console.error(`mcp-process: ${process.pid}: ${messageOf(error)}`);

@@ -1,3 +1,4 @@
+import type { Limits } from "../security/resources.ts";
 import type { Exit, Launched, OutputStream } from "./launcher.ts";
 import { OutputRing } from "./output.ts";
 import type { InputStream } from "./stdin.ts";
@@ -49,6 +50,7 @@ export interface Identity {
 	readonly args: readonly string[];
 	readonly cwd: string;
 	readonly agent: string;
+	readonly limits: Limits;
 	/** Milliseconds after which it is ended, each with the cause it then has. */
 	readonly deadlines: Readonly<Partial<Record<"timeout" | "lifetime", number>>>;
 }

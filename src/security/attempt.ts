@@ -4,6 +4,7 @@ import type { Executable } from "./executable.ts";
 import type { Policy } from "./policy.ts";
 import { quote } from "./quote.ts";
 import type { LaunchLedger } from "./rate-limit.ts";
+import type { Limits } from "./resources.ts";
 
 /** What somebody wants started. */
 export interface LaunchRequest {
@@ -11,6 +12,7 @@ export interface LaunchRequest {
 	readonly args: readonly string[];
 	readonly cwd?: string | undefined;
 	readonly env?: Environment | undefined;
+	readonly resourceLimits?: Limits | undefined;
 	/** Who asks: the client's name. */
 	readonly agent: string;
 }
@@ -35,6 +37,7 @@ export interface Attempt {
 	rules?: readonly AllowRule[];
 	built?: BuiltEnvironment;
 	cwd?: string;
+	limits?: Limits;
 	/** What a wrapper program starts. */
 	inner?: Attempt;
 }

@@ -13,6 +13,7 @@ import type { Executable } from "./executable.ts";
 import { LAYERS } from "./layers.ts";
 import type { Policy } from "./policy.ts";
 import type { LaunchLedger, Release } from "./rate-limit.ts";
+import type { Limits } from "./resources.ts";
 
 /**
  * A launch that passed every layer, with exactly the file, arguments,
@@ -29,12 +30,14 @@ class AdmittedLaunch {
 		/** Absolute, links resolved. */
 		readonly cwd: string,
 		readonly agent: string,
+		/** What its tree is held to. */
+		readonly limits: Limits,
 		/** What the caller should know that was changed. */
 		readonly warnings: readonly string[],
 		release: Release,
 	) {
 		this.#release = release;
-		for (const part of [executable, args, env, warnings, this])
+		for (const part of [executable, args, env, limits, warnings, this])
 			Object.freeze(part);
 	}
 
@@ -67,6 +70,7 @@ interface Passed extends Attempt {
 	readonly executable: Executable;
 	readonly built: BuiltEnvironment;
 	readonly cwd: string;
+	readonly limits: Limits;
 }
 
 const CONFIRMATION = "confirmation";
@@ -104,7 +108,7 @@ export class Gate {
 			this.#recordRefusal(attempt, error);
 			throw error;
 		}
-		const { executable, built, cwd } = passed;
+		const { executable, built, cwd, limits } = passed;
 		this.audit.record({
 			level: "info",
 			operation: "launch",
@@ -120,6 +124,7 @@ export class Gate {
 			built.env,
 			cwd,
 			request.agent,
+			limits,
 			built.warnings,
 			this.ledger.enter(request.agent),
 		);
@@ -232,8 +237,8 @@ function judge(attempt: Attempt): Passed {
 }
 
 function isPassed(attempt: Attempt): attempt is Passed {
-	const { executable, built, cwd } = attempt;
-	return executable !== undefined && built !== undefined && cwd !== undefined;
+	const { executable, built, cwd, limits } = attempt;
+	return [executable, built, cwd, limits].every((part) => part !== undefined);
 }
 
 function runLayer(layer: Layer, attempt: Attempt): void {

@@ -1,9 +1,11 @@
 import { delimiter } from "node:path";
 import { violation } from "../errors.ts";
+import type { AllowRule } from "./allowlist.ts";
 import type { Attempt, Layer } from "./attempt.ts";
 import { checkDirectory, intendedDirectory } from "./directory.ts";
 import { buildEnvironment, type Environment } from "./environment.ts";
 import { EXECUTABLE_LAYERS } from "./executable-layers.ts";
+import { effectiveLimits } from "./resources.ts";
 import { isInWindow, wallTime } from "./time-window.ts";
 
 const environmentLayer: Layer = {
@@ -22,9 +24,13 @@ const environmentLayer: Layer = {
 };
 
 /** What the rules of the program, and of those that it wraps, set. */
-function rulesEnv({ rules = [], inner }: Attempt): Environment {
-	const own = rules.map(({ env }) => env ?? {});
-	return Object.assign({}, ...own, inner ? rulesEnv(inner) : {});
+function rulesEnv(attempt: Attempt): Environment {
+	return Object.assign({}, ...allRules(attempt).map(({ env }) => env));
+}
+
+/** The rules of the program and of those that it wraps. */
+function allRules({ rules = [], inner }: Attempt): readonly AllowRule[] {
+	return inner ? [...rules, ...allRules(inner)] : rules;
 }
 
 const directoryLayer: Layer = {
@@ -36,6 +42,24 @@ const directoryLayer: Layer = {
 			directories,
 		);
 		return attempt.cwd;
+	},
+};
+
+const resourcesLayer: Layer = {
+	name: "resources",
+	check(attempt) {
+		const { request, policy } = attempt;
+		const limits = effectiveLimits(
+			request.resourceLimits ?? {},
+			allRules(attempt).flatMap((rule) => rule.resourceLimits ?? []),
+			policy.config,
+			policy.server.enforceable ?? new Set(),
+		);
+		attempt.limits = limits;
+		const held = Object.entries(limits).map(
+			([name, value]) => `${name} ${value}`,
+		);
+		return held.length > 0 ? held.join(", ") : "no limits";
 	},
 };
 
@@ -76,6 +100,7 @@ export const LAYERS: readonly Layer[] = [
 	...EXECUTABLE_LAYERS,
 	environmentLayer,
 	directoryLayer,
+	resourcesLayer,
 	concurrencyLayer,
 	rateLayer,
 	timeLayer,

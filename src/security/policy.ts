@@ -1,3 +1,4 @@
+import { formatPath } from "../config/document.ts";
 import { ConfigError, type LoadedConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { messageOf } from "../errors.ts";
@@ -6,6 +7,7 @@ import { type DirectoryPolicy, directoryPolicy } from "./directory.ts";
 import type { Environment } from "./environment.ts";
 import { searchDirectories } from "./executable.ts";
 import type { Pattern } from "./pattern.ts";
+import { LIMIT_NAMES, type LimitName, type Limits } from "./resources.ts";
 import type { SelfFile } from "./self.ts";
 import { parseTimeWindow, type TimeWindow } from "./time-window.ts";
 
@@ -15,6 +17,8 @@ export interface ServerFacts {
 	readonly directory: string;
 	/** This program's own file, where it is a program of its own. */
 	readonly self?: SelfFile;
+	/** The resource limits that this machine can hold a process to. */
+	readonly enforceable?: ReadonlySet<LimitName>;
 }
 
 /** A configuration made ready to be asked. */
@@ -52,6 +56,7 @@ export async function createPolicy(
 	server: ServerFacts,
 ): Promise<Policy> {
 	const { config, locate, source } = loaded;
+	refuseUnenforceable(loaded, server.enforceable ?? new Set());
 	const compile = await patternCompiler(loaded);
 	const rules = toRules(config.allowedExecutables);
 	const rulePatterns = new Map<number, RulePatterns>();
@@ -131,6 +136,32 @@ async function patternCompiler({
 				);
 			}
 		});
+}
+
+/** A limit that this machine can't hold a process to would protect nothing. */
+function refuseUnenforceable(
+	{ config, locate }: LoadedConfig,
+	enforceable: ReadonlySet<LimitName>,
+): void {
+	const places: [path: (string | number)[], limits: Limits | undefined][] = [
+		[["defaultResourceLimits"], config.defaultResourceLimits],
+		[["maximumResourceLimits"], config.maximumResourceLimits],
+		...toRules(config.allowedExecutables).map(
+			(rule): [(string | number)[], Limits | undefined] => [
+				["allowedExecutables", rule.index, "resourceLimits"],
+				rule.resourceLimits,
+			],
+		),
+	];
+	for (const [path, limits = {}] of places) {
+		const name = LIMIT_NAMES.find(
+			(key) => limits[key] !== undefined && !enforceable.has(key),
+		);
+		if (name === undefined) continue;
+		throw new ConfigError(
+			`${locate([...path, name])}: ${formatPath([...path, name])}: can't be enforced on this machine; remove it, as a setting that is not enforced protects nothing`,
+		);
+	}
 }
 
 function refuseUnusableNames(rule: AllowRule, { locate }: LoadedConfig): void {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { resourceLimits } from "../config/fields.ts";
 import { pid, startTime } from "./fields.ts";
 import { defineTool } from "./tool.ts";
 
@@ -43,6 +44,11 @@ export const processStart = defineTool({
 			.boolean()
 			.optional()
 			.describe("Keep its output to be read. Default: true."),
+		resourceLimits: resourceLimits
+			.default({})
+			.describe(
+				"Limits for the process and all that it starts; the policy may set lower ones.",
+			),
 		name: z
 			.string()
 			.min(1)

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { resourceLimits } from "../config/fields.ts";
 import { defineTool } from "./tool.ts";
 
 export const processCheckPolicy = defineTool({
@@ -15,6 +16,9 @@ export const processCheckPolicy = defineTool({
 			.record(z.string(), z.string())
 			.default({})
 			.describe("Environment variables."),
+		resourceLimits: resourceLimits
+			.default({})
+			.describe("Resource limits, as for process_start."),
 	}),
 	output: z.object({
 		allowed: z

@@ -1,7 +1,10 @@
 import { z } from "zod";
+import { ENFORCED_BY } from "../process/limits.ts";
 import type { ProcessManager } from "../process/manager.ts";
+import type { Usage } from "../process/monitor.ts";
 import type { ManagedProcess } from "../process/process.ts";
 import { STATES } from "../process/process.ts";
+import { LIMIT_NAMES, type LimitName } from "../security/resources.ts";
 import {
 	exitCode,
 	exitCodeOf,
@@ -71,29 +74,56 @@ export const processGetStats = defineTool({
 			state: process.state,
 			...figures,
 			uptime: process.uptime,
-			limits: limitsOf(process),
+			limits: limitsOf(process, figures),
 		};
 	},
 });
 
-function limitsOf(process: ManagedProcess): z.input<typeof limit>[] {
-	const { timeout, lifetime } = process.identity.deadlines;
-	const deadlines = [
-		["timeout", timeout],
-		["maxProcessLifetime", lifetime],
+const UNITS: Readonly<Record<LimitName, string>> = {
+	maxCpuPercent: "percent of a core",
+	maxMemoryMB: "MB",
+	maxCpuTime: "CPU seconds",
+	maxProcesses: "processes",
+	maxFileDescriptors: "descriptors of one process",
+};
+
+/** Each limit that holds for a process, its use, and what enforces it. */
+function limitsOf(
+	process: ManagedProcess,
+	usage: Usage,
+): z.input<typeof limit>[] {
+	const { deadlines, limits } = process.identity;
+	const used: Readonly<Record<LimitName, number>> = {
+		maxCpuPercent: usage.cpuPercent,
+		maxMemoryMB: usage.memoryMB,
+		maxCpuTime: usage.cpuSeconds,
+		maxProcesses: usage.processCount,
+		maxFileDescriptors:
+			limits.maxFileDescriptors === undefined
+				? 0
+				: (process.tree.openDescriptors() ?? 0),
+	};
+	const times = [
+		["timeout", deadlines.timeout],
+		["maxProcessLifetime", deadlines.lifetime],
 	] as const;
-	return deadlines.flatMap(([name, value]) =>
-		value === undefined
-			? []
-			: [
-					{
-						name,
-						limit: value,
-						used: process.uptime,
-						unit: "ms",
-						enforcedBy: "a timer of the server",
-					},
-				],
+	return [
+		...LIMIT_NAMES.map((name) => ({
+			name,
+			limit: limits[name],
+			used: used[name],
+			unit: UNITS[name],
+			enforcedBy: ENFORCED_BY[name],
+		})),
+		...times.map(([name, value]) => ({
+			name,
+			limit: value,
+			used: process.uptime,
+			unit: "ms",
+			enforcedBy: "a timer of the server",
+		})),
+	].flatMap(({ limit, ...rest }) =>
+		limit === undefined ? [] : [{ limit, ...rest }],
 	);
 }
 

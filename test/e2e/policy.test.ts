@@ -35,7 +35,7 @@ describe("process_check_policy", () => {
 		const layers = yes.layers.map(({ layer }: { layer: string }) => layer);
 		expect(layers).toEqual([
 			...["resolve", "dangerous", "shell", "privilege", "allowlist"],
-			...["arguments", "environment", "directory"],
+			...["arguments", "environment", "directory", "resources"],
 			...["concurrency", "rate", "time", "confirmation"],
 		]);
 		const no = await server.ok("process_check_policy", {

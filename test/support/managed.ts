@@ -33,6 +33,7 @@ export class Running implements AsyncDisposable {
 				args: [],
 				cwd: "/",
 				agent: "test",
+				limits: {},
 				deadlines: options.deadlines ?? {},
 			},
 			launched,
