@@ -1,3 +1,4 @@
+import { nameOf } from "../config/load.ts";
 import { configSchema } from "../config/schema.ts";
 import { findExecutable, isBareName } from "../security/executable.ts";
 import type { Policy } from "../security/policy.ts";
@@ -11,16 +12,9 @@ import { wire } from "./wire.ts";
  */
 export async function check(config: string | undefined): Promise<string> {
 	const { loaded, policy } = await wire(config);
-	const { source } = loaded;
-	const origin =
-		source.kind === "file"
-			? source.path
-			: source.kind === "environment"
-				? source.variable
-				: "none: nothing may be started";
 	const risks = findRisks(policy, loaded);
 	return [
-		`Configuration: ${origin}`,
+		`Configuration: ${nameOf(loaded.source)}`,
 		"",
 		"Executables:",
 		...executables(policy),

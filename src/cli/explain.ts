@@ -1,3 +1,4 @@
+import { nameOf } from "../config/load.ts";
 import { wire } from "./wire.ts";
 
 /** What an explanation prints, and whether the launch would be allowed. */
@@ -23,15 +24,8 @@ export async function explain(options: {
 		refusal === undefined
 			? "Allowed."
 			: `Refused by the layer "${refusal.layer}".\n${refusal.remediation ?? ""}`;
-	const { source } = loaded;
-	const origin =
-		source.kind === "file"
-			? source.path
-			: source.kind === "environment"
-				? source.variable
-				: "none, so nothing is allowed";
 	return {
-		text: `${JSON.stringify([executable, ...args])}\nconfiguration: ${origin}\n${lines.join("\n")}\n${verdict}\n`,
+		text: `${JSON.stringify([executable, ...args])}\nconfiguration: ${nameOf(loaded.source)}\n${lines.join("\n")}\n${verdict}\n`,
 		allowed,
 	};
 }

@@ -28,6 +28,18 @@ export type ConfigSource =
 	| { readonly kind: "environment"; readonly variable: string }
 	| { readonly kind: "none" };
 
+/** A source as messages name it. */
+export function nameOf(source: ConfigSource): string {
+	switch (source.kind) {
+		case "file":
+			return source.path;
+		case "environment":
+			return source.variable;
+		case "none":
+			return "none, so nothing may be started";
+	}
+}
+
 export interface LoadedConfig {
 	readonly config: Config;
 	readonly source: ConfigSource;

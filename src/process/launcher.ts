@@ -93,6 +93,45 @@ export function launch(
 	}
 }
 
+const SHELL = "/bin/sh";
+
+/** The write end of a guard's pipe, and the guard's own process group. */
+export interface SpawnedGuard {
+	readonly fd: number;
+	readonly group: number;
+}
+
+/**
+ * Starts the shell that looks after process groups should this server be killed;
+ * see `Guard`. It is this server's own and runs nothing of an agent's.
+ *
+ * @returns undefined where there is no shell or no pipe
+ */
+export function spawnGuard(
+	script: string,
+	{ pipes }: Platform,
+): SpawnedGuard | undefined {
+	if (!pipes || !existsSync(SHELL)) return undefined;
+	const { read, write } = pipes.open();
+	try {
+		pipes.setNonBlocking(write);
+		const { pid } = Bun.spawn({
+			cmd: [SHELL, "-c", script],
+			cwd: "/",
+			env: {},
+			stdio: [read, "ignore", "ignore"],
+			detached: true,
+		});
+		return { fd: write, group: pid };
+	} catch (error) {
+		closeSync(write);
+		console.error(`mcp-process: no guard: ${messageOf(error)}`);
+		return undefined;
+	} finally {
+		closeSync(read);
+	}
+}
+
 type Stdio = [Joint["child"], Joint["child"], Joint["child"]];
 
 function spawn(admitted: Admitted, stdio: Stdio) {

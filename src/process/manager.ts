@@ -6,6 +6,7 @@ import type { LaunchRequest } from "../security/attempt.ts";
 import type { AuditLog } from "../security/audit.ts";
 import type { Ask } from "../security/confirmation.ts";
 import type { Gate } from "../security/gate.ts";
+import { Guard } from "./guard.ts";
 import { Journal } from "./journal.ts";
 import { launch } from "./launcher.ts";
 import { LimitEnforcer } from "./limits.ts";
@@ -44,6 +45,7 @@ export class ProcessManager {
 	readonly #processes = new Map<number, ManagedProcess>();
 	readonly journal: Journal;
 	readonly #enforcer: LimitEnforcer;
+	readonly #guard: Guard;
 	#stopping = false;
 
 	constructor(
@@ -53,6 +55,7 @@ export class ProcessManager {
 		audit: AuditLog,
 	) {
 		this.journal = new Journal(audit);
+		this.#guard = new Guard(platform);
 		this.#enforcer = new LimitEnforcer(
 			config.strictResourceEnforcement,
 			(process, { cause, message }) => {
@@ -99,10 +102,12 @@ export class ProcessManager {
 			);
 			this.#processes.delete(process.pid);
 			this.#processes.set(process.pid, process);
+			this.#guard.add(process.pid);
 			this.#enforcer.watch(process, admitted.limits);
 			this.#feed(process, request);
 			void process.ended.then(() => this.journal.ended(process));
 			void process.gone.then(() => {
+				this.#guard.remove(process.pid);
 				admitted.release();
 				this.#forgetOldest();
 			});
@@ -177,6 +182,7 @@ export class ProcessManager {
 				this.#endByServer(process, "shutdown", "ended as the server stopped"),
 			);
 		await Promise.all(ending);
+		this.#guard.close();
 	}
 
 	/** Whether output is captured; refuses streams that the policy does not allow. */

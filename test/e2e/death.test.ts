@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fixture, PYTHON } from "../support/programs.ts";
 import { RawServer } from "../support/raw.ts";
 import { BINARY, eventually, isAlive, Scratch } from "../support/server.ts";
+import { pidsIn } from "../support/tree.ts";
 
 setDefaultTimeout(60_000);
 
@@ -95,6 +96,39 @@ describe.skipIf(process.platform !== "linux")("a death", () => {
 			"the children to end",
 			10_000,
 		);
+	});
+
+	it("of the server by SIGKILL leaves no process group behind", async () => {
+		await using server = await RawServer.start({
+			...CONFIG,
+			maxConcurrentProcesses: 100,
+		});
+		const pids: number[] = [];
+		for (let count = 0; count < 10; count++) {
+			const { pid } = await server.ok("process_start", {
+				executable: PYTHON,
+				args: [fixture("ignore-signals.py"), "family"],
+			});
+			const text = await server.outputOf(pid, (out) => out.includes("\n"));
+			const family = pidsIn(text);
+			expect(family).toHaveLength(2);
+			pids.push(...family);
+		}
+		// One that has ended is not in the guard's care any more.
+		const { pid: ended } = await server.ok("process_start", {
+			executable: "sleep",
+			args: ["0"],
+		});
+		try {
+			server.signal("SIGKILL");
+			await eventually(
+				() => ([ended, ...pids].some(isAlive) ? undefined : true),
+				"the groups to end",
+				10_000,
+			);
+		} finally {
+			for (const left of pids.filter(isAlive)) process.kill(left, "SIGKILL");
+		}
 	});
 
 	it("of the thread that started the server is no end of the server", async () => {
