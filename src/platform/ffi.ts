@@ -7,6 +7,7 @@ const LIBC = {
 	prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" },
 	getxattr: { args: ["ptr", "ptr", "ptr", "u64"], returns: "i64" },
 	prlimit: { args: ["i32", "i32", "ptr", "ptr"], returns: "i32" },
+	waitpid: { args: ["i32", "ptr", "i32"], returns: "i32" },
 	sysconf: { args: ["i32"], returns: "i64" },
 } as const;
 

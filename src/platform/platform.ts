@@ -31,8 +31,17 @@ export interface Tree {
 	limitDescriptors(count: number): void;
 	/** The most descriptors that one member has open; undefined where the system isn't asked. */
 	openDescriptors(): number | undefined;
+	/** To be called once nothing of it lives and nobody asks any more. */
+	forget(): void;
 	/** TCP ports on which members listen, ascending; undefined where the system isn't asked. */
 	listeningPorts(): readonly number[] | undefined;
+}
+
+/** A process whose parent has ended, and which this server has adopted. */
+export interface Orphan {
+	readonly pid: number;
+	/** Process group. */
+	readonly group: number;
 }
 
 /** Both ends of a kernel pipe, as file descriptors that children don't inherit. */
@@ -61,6 +70,14 @@ export interface Platform {
 	prepareServer(): void;
 	/** Whether a file gives privileges by file capabilities. */
 	hasCapabilities(path: string): boolean;
-	/** Follows the tree of a process that was just started as the leader of its own group. */
-	track(leader: number): Tree;
+	/**
+	 * Follows the tree of a process that was just started as the leader of its own group.
+	 *
+	 * @param pipes the system's names of the pipes that it was given
+	 */
+	track(leader: number, pipes: ReadonlySet<string>): Tree;
+	/** Notes a child of this server's own: neither it nor what it starts is anybody's orphan. */
+	keepOut(pid: number): void;
+	/** What processes left behind and this server adopted; reaps those that ended. */
+	orphans(): readonly Orphan[];
 }

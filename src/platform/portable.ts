@@ -13,6 +13,8 @@ export function createPortable(): Platform {
 		// A tree can't be measured as a whole here.
 		enforceable: new Set(),
 		hasCapabilities: () => false,
+		keepOut() {},
+		orphans: () => [],
 		track: (leader) => new PortableTree(leader),
 	};
 }
@@ -50,6 +52,8 @@ class PortableTree implements Tree {
 			return undefined;
 		}
 	}
+
+	forget(): void {}
 
 	proportionalMemory(): undefined {
 		return undefined;

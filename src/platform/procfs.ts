@@ -119,10 +119,17 @@ export function parseListening(
 }
 
 function socketsOf(pid: number): string[] {
+	return socketAndPipeIds(pid).flatMap(
+		(id) => id.match(/^socket:\[(\d+)\]$/)?.[1] ?? [],
+	);
+}
+
+/** The kernel's names of a process's sockets and pipes (`pipe:[4711]`); none where those are not ours to know. */
+export function socketAndPipeIds(pid: number | "self"): string[] {
 	try {
 		return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
-			const target = linkOf(`/proc/${pid}/fd/${fd}`);
-			return target?.match(/^socket:\[(\d+)\]$/)?.[1] ?? [];
+			const target = linkOf(`/proc/${pid}/fd/${fd}`) ?? "";
+			return /^(socket|pipe):/.test(target) ? target : [];
 		});
 	} catch {
 		return [];

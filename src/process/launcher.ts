@@ -1,4 +1,10 @@
-import { closeSync, existsSync, realpathSync, statSync } from "node:fs";
+import {
+	closeSync,
+	existsSync,
+	fstatSync,
+	realpathSync,
+	statSync,
+} from "node:fs";
 import { messageOf, ProcessError, systemCode, violation } from "../errors.ts";
 import type { Platform, Tree } from "../platform/platform.ts";
 import { fingerprint } from "../security/executable.ts";
@@ -81,7 +87,7 @@ export function launch(
 			if (typeof end === "number") closeSync(end);
 		return {
 			pid: child.pid,
-			tree: platform.track(child.pid),
+			tree: platform.track(child.pid, pipeIds([stdin, stdout, stderr])),
 			stdin: inputOf(stdin, child.stdin),
 			stdout: outputOf(stdout, child.stdout),
 			stderr: outputOf(stderr, child.stderr),
@@ -109,8 +115,9 @@ export interface SpawnedGuard {
  */
 export function spawnGuard(
 	script: string,
-	{ pipes }: Platform,
+	platform: Platform,
 ): SpawnedGuard | undefined {
+	const { pipes } = platform;
 	if (!pipes || !existsSync(SHELL)) return undefined;
 	const { read, write } = pipes.open();
 	try {
@@ -122,6 +129,7 @@ export function spawnGuard(
 			stdio: [read, "ignore", "ignore"],
 			detached: true,
 		});
+		platform.keepOut(pid);
 		return { fd: write, group: pid };
 	} catch (error) {
 		closeSync(write);
@@ -130,6 +138,15 @@ export function spawnGuard(
 	} finally {
 		closeSync(read);
 	}
+}
+
+/** The system's names of pipes (fstat(2)), by which a process that holds one is known. */
+function pipeIds(joints: readonly Joint[]): ReadonlySet<string> {
+	return new Set(
+		joints.flatMap(({ ours }) =>
+			ours === undefined ? [] : `pipe:[${fstatSync(ours).ino}]`,
+		),
+	);
 }
 
 type Stdio = [Joint["child"], Joint["child"], Joint["child"]];

@@ -1,4 +1,3 @@
-import { isUtf8 } from "node:buffer";
 import type { Config } from "../config/schema.ts";
 import { messageOf, ProcessError, violation } from "../errors.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -7,10 +6,12 @@ import type { AuditLog } from "../security/audit.ts";
 import type { Ask } from "../security/confirmation.ts";
 import type { Gate } from "../security/gate.ts";
 import { Guard } from "./guard.ts";
+import { checkInput, noStdin, openInput } from "./input.ts";
 import { Journal } from "./journal.ts";
 import { launch } from "./launcher.ts";
 import { LimitEnforcer } from "./limits.ts";
 import { Monitor } from "./monitor.ts";
+import { OrphanKeeper } from "./orphans.ts";
 import { type Cause, ManagedProcess } from "./process.ts";
 import { InputClosedError } from "./stdin.ts";
 import {
@@ -46,6 +47,7 @@ export class ProcessManager {
 	readonly journal: Journal;
 	readonly #enforcer: LimitEnforcer;
 	readonly #guard: Guard;
+	readonly #orphans: OrphanKeeper;
 	#stopping = false;
 
 	constructor(
@@ -56,6 +58,9 @@ export class ProcessManager {
 	) {
 		this.journal = new Journal(audit);
 		this.#guard = new Guard(platform);
+		this.#orphans = new OrphanKeeper(platform, this.#guard, () =>
+			this.list().some(({ state }) => state === "running"),
+		);
 		this.#enforcer = new LimitEnforcer(
 			config.strictResourceEnforcement,
 			(process, { cause, message }) => {
@@ -103,11 +108,13 @@ export class ProcessManager {
 			this.#processes.delete(process.pid);
 			this.#processes.set(process.pid, process);
 			this.#guard.add(process.pid);
+			this.#orphans.wake();
 			this.#enforcer.watch(process, admitted.limits);
 			this.#feed(process, request);
 			void process.ended.then(() => this.journal.ended(process));
 			void process.gone.then(() => {
 				this.#guard.remove(process.pid);
+				process.tree.forget();
 				admitted.release();
 				this.#forgetOldest();
 			});
@@ -153,16 +160,12 @@ export class ProcessManager {
 		timeout: number,
 	): Promise<number> {
 		try {
-			this.#checkInput(bytes);
+			checkInput(this.config, bytes);
 		} catch (error) {
 			this.journal.refused(process, "stdin", error);
 			throw error;
 		}
-		const input = process.stdin;
-		if (process.state !== "running")
-			throw noStdin(process.pid, "the process has ended");
-		if (!input) throw noStdin(process.pid, "it was started with closeStdin");
-		if (input.closed) throw noStdin(process.pid, "it was closed");
+		const input = openInput(process);
 		try {
 			const written = await input.write(bytes, timeout);
 			this.journal.wrote(process, written, bytes.length);
@@ -182,6 +185,7 @@ export class ProcessManager {
 				this.#endByServer(process, "shutdown", "ended as the server stopped"),
 			);
 		await Promise.all(ending);
+		await this.#orphans.endAll();
 		this.#guard.close();
 	}
 
@@ -189,7 +193,7 @@ export class ProcessManager {
 	#streams(request: StartRequest): boolean {
 		try {
 			if (request.stdin !== undefined)
-				this.#checkInput(Buffer.from(request.stdin));
+				checkInput(this.config, Buffer.from(request.stdin));
 			return this.#capture(request);
 		} catch (error) {
 			this.journal.refusedLaunch(request, error);
@@ -208,16 +212,6 @@ export class ProcessManager {
 			);
 		}
 		return request.captureOutput ?? allowed;
-	}
-
-	/** @throws ProcessError SECURITY_VIOLATION stdin_not_allowed */
-	#checkInput(bytes: Uint8Array): void {
-		const { allowStdinInput, blockBinaryStdin } = this.config;
-		if (!allowStdinInput)
-			throw noInput("Input is not allowed", "allowStdinInput", true);
-		const isText = isUtf8(bytes) && !bytes.includes(0);
-		if (blockBinaryStdin && !isText)
-			throw noInput("Binary input is not allowed", "blockBinaryStdin", false);
 	}
 
 	#feed(process: ManagedProcess, request: StartRequest): void {
@@ -267,24 +261,6 @@ export class ProcessManager {
 
 function lives(process: ManagedProcess): boolean {
 	return process.state === "running" || process.tree.alive().length > 0;
-}
-
-function noInput(what: string, key: string, allowing: boolean): ProcessError {
-	return violation(
-		"stdin_not_allowed",
-		`${what} (${key})`,
-		`Pass the data through arguments or files; or the user sets ${key} to ${allowing}.`,
-		{ key },
-	);
-}
-
-function noStdin(pid: number, reason: string): ProcessError {
-	return new ProcessError(
-		"STDIN_NOT_AVAILABLE",
-		`Process stdin not available: ${pid}: ${reason}`,
-		"Start the process anew, without closeStdin, and write while it runs.",
-		{ pid, reason },
-	);
 }
 
 function shuttingDown(): ProcessError {

@@ -1,0 +1,116 @@
+import {
+	childrenOf,
+	hasEnded,
+	type ProcStat,
+	readStat,
+	socketAndPipeIds,
+} from "./procfs.ts";
+
+/** What is known of a tree that an orphan may belong to. */
+export interface Family {
+	readonly leader: number;
+	/** Ticks after boot. */
+	readonly startTime: number;
+	/** The kernel's names of the pipes that its members write to and read from here. */
+	readonly pipes: ReadonlySet<string>;
+	/** Whether a process of this pid was seen in the tree. */
+	hasSeen(pid: number): boolean;
+}
+
+/**
+ * The orphans that this process, a subreaper (prctl(2)), becomes the parent of:
+ * what a child started and left behind, in whatever session it put itself.
+ */
+export class Adoptions {
+	/** Start times of the children that this process started itself, by pid. */
+	readonly #own = new Map<number, number>();
+	/** The family of each orphan, by its pid; undefined where none can be told. */
+	readonly #orphans = new Map<
+		number,
+		{ readonly startTime: number; readonly family: Family | undefined }
+	>();
+	readonly #families = new Set<Family>();
+	readonly #private = new Set<number>();
+
+	/** @param wait reaps one ended child by its pid, without waiting for it */
+	constructor(private readonly wait: (pid: number) => void) {}
+
+	/** Notes a child that this process started, which is not an orphan and not ours to reap. */
+	register(pid: number): void {
+		const stat = readStat(pid);
+		if (stat) this.#own.set(pid, stat.startTime);
+	}
+
+	/** Keeps a session of this process's own, its guard's, out of all this. */
+	keepOut(session: number): void {
+		this.#private.add(session);
+	}
+
+	/** Takes a tree into account when orphans come. */
+	addFamily(family: Family): void {
+		this.#families.add(family);
+	}
+
+	/** Forgets a tree of which nothing lives. */
+	removeFamily(family: Family): void {
+		this.#families.delete(family);
+	}
+
+	/** The orphans of a tree that live. */
+	of(family: Family): ProcStat[] {
+		return this.#look().filter(
+			({ pid }) => this.#orphans.get(pid)?.family === family,
+		);
+	}
+
+	/** Every orphan that lives. */
+	all(): ProcStat[] {
+		return this.#look();
+	}
+
+	/** Looks at this process's children, reaps the orphans that ended, and finds the families of new ones. */
+	#look(): ProcStat[] {
+		const children = childrenOf(process.pid);
+		const living = children.flatMap((pid) => {
+			const stat = readStat(pid);
+			if (!stat || this.#own.get(pid) === stat.startTime) return [];
+			if (hasEnded(stat)) {
+				this.wait(pid);
+				return [];
+			}
+			return this.#private.has(stat.session) ? [] : [stat];
+		});
+		const pids = new Set(children);
+		for (const map of [this.#own, this.#orphans])
+			for (const pid of map.keys()) if (!pids.has(pid)) map.delete(pid);
+		for (const stat of living) {
+			const known = this.#orphans.get(stat.pid);
+			if (known?.startTime === stat.startTime) continue;
+			const { startTime } = stat;
+			this.#orphans.set(stat.pid, { startTime, family: this.#familyOf(stat) });
+		}
+		return living;
+	}
+
+	/**
+	 * Whose orphan it is: by session or group, by having been seen, by a pipe
+	 * that it still holds, or because only one tree could have started it.
+	 */
+	#familyOf({ pid, session, group, startTime }: ProcStat): Family | undefined {
+		const families = [...this.#families].filter(
+			(family) => family.startTime <= startTime,
+		);
+		const byName = families.find(
+			(family) =>
+				family.leader === session ||
+				family.leader === group ||
+				[pid, session, group].some((id) => family.hasSeen(id)),
+		);
+		if (byName || families.length === 0) return byName;
+		const held = socketAndPipeIds(pid);
+		const byPipe = families.find((family) =>
+			held.some((id) => family.pipes.has(id)),
+		);
+		return byPipe ?? (families.length === 1 ? families[0] : undefined);
+	}
+}

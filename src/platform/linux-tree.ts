@@ -1,0 +1,169 @@
+import { ptr } from "bun:ffi";
+import type { Adoptions, Family } from "./adoption.ts";
+import type { openLinuxLibc } from "./ffi.ts";
+import type { Signal, Tree, TreeSample } from "./platform.ts";
+import {
+	allProcesses,
+	childrenOf,
+	countDescriptors,
+	hasEnded,
+	listeningPorts,
+	type ProcStat,
+	readIo,
+	readProportionalSize,
+	readStat,
+} from "./procfs.ts";
+import { sendSignal } from "./signal.ts";
+
+const RLIMIT_NOFILE = 7;
+
+type Libc = ReturnType<typeof openLinuxLibc>;
+
+/** The kernel's units of time and memory. */
+export interface Units {
+	readonly ticksPerSecond: number;
+	readonly pageSize: number;
+}
+
+/**
+ * A tree found in /proc: the leader, its descendants, the members of its session,
+ * and the orphans that this process adopted from it.
+ */
+export class LinuxTree implements Tree, Family {
+	/** Start times by pid, of every member seen so far. */
+	readonly #known = new Map<number, number>();
+	/** Of the leader; never, where it was gone at once. */
+	readonly startTime: number;
+
+	/**
+	 * @param adoptions where orphans come to; undefined where this process does
+	 *   not adopt any
+	 */
+	constructor(
+		readonly leader: number,
+		readonly pipes: ReadonlySet<string>,
+		private readonly units: Units,
+		private readonly libc: Libc,
+		private readonly adoptions: Adoptions | undefined,
+	) {
+		this.startTime = readStat(leader)?.startTime ?? Number.POSITIVE_INFINITY;
+		adoptions?.addFamily(this);
+	}
+
+	hasSeen(pid: number): boolean {
+		return this.#known.has(pid);
+	}
+
+	forget(): void {
+		this.adoptions?.removeFamily(this);
+	}
+
+	signal(signal: Signal): void {
+		const members = this.#members();
+		const inGroup = members.some(({ group }) => group === this.leader);
+		// The kernel keeps a pid from being used again while it names a group.
+		if (inGroup) sendSignal(-this.leader, signal);
+		for (const { pid, group } of members) {
+			if (group !== this.leader) sendSignal(pid, signal);
+		}
+	}
+
+	alive(): readonly number[] {
+		return this.#members().map(({ pid }) => pid);
+	}
+
+	async sample(): Promise<TreeSample | undefined> {
+		const members = this.#members();
+		if (members.length === 0) return undefined;
+		const io = members.map(({ pid }) => readIo(pid));
+		const sum = (values: readonly number[]) =>
+			values.reduce((total, value) => total + value, 0);
+		const { ticksPerSecond, pageSize } = this.units;
+		return {
+			processCount: members.length,
+			threadCount: sum(members.map(({ threads }) => threads)),
+			cpuSeconds: sum(members.map(({ cpuTicks }) => cpuTicks)) / ticksPerSecond,
+			memoryBytes:
+				sum(members.map(({ residentPages }) => residentPages)) * pageSize,
+			ioReadBytes: sum(io.map((value) => value?.read ?? 0)),
+			ioWriteBytes: sum(io.map((value) => value?.written ?? 0)),
+		};
+	}
+
+	proportionalMemory(): number | undefined {
+		const sizes = this.alive().map(readProportionalSize);
+		return sizes.every((size) => size !== undefined)
+			? sizes.reduce((total, size) => total + size, 0)
+			: undefined;
+	}
+
+	limitDescriptors(count: number): void {
+		// struct rlimit64 { rlim_cur, rlim_max }, getrlimit(2).
+		const limit = new BigUint64Array([BigInt(count), BigInt(count)]);
+		for (const pid of this.alive())
+			this.libc.prlimit(pid, RLIMIT_NOFILE, ptr(limit), null);
+	}
+
+	openDescriptors(): number {
+		return Math.max(0, ...this.alive().map(countDescriptors));
+	}
+
+	listeningPorts(): readonly number[] {
+		return listeningPorts(this.alive());
+	}
+
+	/** Every living member. */
+	#members(): ProcStat[] {
+		for (const stat of this.#orphans()) this.#remember(stat);
+		for (const stat of this.#descendants()) this.#remember(stat);
+		return [...this.#known].flatMap(([pid, startTime]) => {
+			const stat = readStat(pid);
+			const lives = stat?.startTime === startTime && !hasEnded(stat);
+			if (!lives) this.#known.delete(pid);
+			return lives ? [stat] : [];
+		});
+	}
+
+	#remember({ pid, startTime }: ProcStat): void {
+		this.#known.set(pid, startTime);
+	}
+
+	#descendants(): ProcStat[] {
+		const found = new Map<number, ProcStat>();
+		const queue = [...this.#known.keys()];
+		if (this.#leaderIsOurs()) queue.push(this.leader);
+		for (let pid = queue.pop(); pid !== undefined; pid = queue.pop()) {
+			const stat = found.has(pid) ? undefined : readStat(pid);
+			if (!stat || !this.#isOurs(stat)) continue;
+			found.set(pid, stat);
+			queue.push(...childrenOf(pid));
+		}
+		return [...found.values()];
+	}
+
+	/** A member started no earlier than the leader; one that did has only inherited a pid. */
+	#isOurs(stat: ProcStat): boolean {
+		const known = this.#known.get(stat.pid);
+		return known === undefined
+			? stat.startTime >= this.startTime
+			: known === stat.startTime;
+	}
+
+	/** Whether the leader's pid is still its own, alive or as a zombie. */
+	#leaderIsOurs(): boolean {
+		return readStat(this.leader)?.startTime === this.startTime;
+	}
+
+	/** Members that have lost their parents. */
+	#orphans(): ProcStat[] {
+		if (this.adoptions) return this.adoptions.of(this);
+		// Without adoption they can only be found by looking at all processes,
+		// which is worth it once the leader has ended and its group has not.
+		const stat = readStat(this.leader);
+		const leaderLives = stat !== undefined && !hasEnded(stat);
+		if (leaderLives || !sendSignal(-this.leader, 0)) return [];
+		return allProcesses().filter(
+			(each) => each.session === this.leader && this.#isOurs(each),
+		);
+	}
+}

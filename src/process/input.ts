@@ -1,0 +1,53 @@
+import { isUtf8 } from "node:buffer";
+import type { Config } from "../config/schema.ts";
+import { ProcessError, violation } from "../errors.ts";
+import type { ManagedProcess } from "./process.ts";
+import type { InputStream } from "./stdin.ts";
+
+/**
+ * Holds input against the policy.
+ *
+ * @throws ProcessError SECURITY_VIOLATION stdin_not_allowed
+ */
+export function checkInput(
+	config: Pick<Config, "allowStdinInput" | "blockBinaryStdin">,
+	bytes: Uint8Array,
+): void {
+	if (!config.allowStdinInput)
+		throw notAllowed("Input is not allowed", "allowStdinInput", true);
+	const isText = isUtf8(bytes) && !bytes.includes(0);
+	if (config.blockBinaryStdin && !isText)
+		throw notAllowed("Binary input is not allowed", "blockBinaryStdin", false);
+}
+
+/**
+ * A process's standard input, if it can be written to.
+ *
+ * @throws ProcessError STDIN_NOT_AVAILABLE, saying why
+ */
+export function openInput(process: ManagedProcess): InputStream {
+	const { pid, state, stdin } = process;
+	if (state !== "running") throw noStdin(pid, "the process has ended");
+	if (!stdin) throw noStdin(pid, "it was started with closeStdin");
+	if (stdin.closed) throw noStdin(pid, "it was closed");
+	return stdin;
+}
+
+/** A process's standard input can't be written to. */
+export function noStdin(pid: number, reason: string): ProcessError {
+	return new ProcessError(
+		"STDIN_NOT_AVAILABLE",
+		`Process stdin not available: ${pid}: ${reason}`,
+		"Start the process anew, without closeStdin, and write while it runs.",
+		{ pid, reason },
+	);
+}
+
+function notAllowed(what: string, key: string, value: boolean): ProcessError {
+	return violation(
+		"stdin_not_allowed",
+		`${what} (${key})`,
+		`Pass the data through arguments or files; or the user sets ${key} to ${value}.`,
+		{ key },
+	);
+}

@@ -1,0 +1,60 @@
+import type { Platform, Signal } from "../platform/platform.ts";
+import { sendSignal } from "../platform/signal.ts";
+import type { Guard } from "./guard.ts";
+import { sleep } from "./timer.ts";
+
+/** Milliseconds between looks at what was adopted, while anything runs. */
+const INTERVAL = 1000;
+/** Milliseconds that orphans get after SIGTERM when the server stops. */
+const GRACE = 500;
+const LOOK = 20;
+
+/**
+ * Looks after what processes leave behind and this server adopts: reaps those
+ * that ended, gives the living into the guard's care, and ends them with the
+ * server. It wakes up only while something runs.
+ */
+export class OrphanKeeper {
+	#timer: ReturnType<typeof setTimeout> | undefined;
+	#guarded: ReadonlySet<number> = new Set();
+
+	/** @param isBusy whether a process runs, and so may leave something behind */
+	constructor(
+		private readonly platform: Platform,
+		private readonly guard: Guard,
+		private readonly isBusy: () => boolean,
+	) {}
+
+	/** To be called when a process was started. */
+	wake(): void {
+		this.#timer ??= setTimeout(() => this.#look(), INTERVAL);
+	}
+
+	/** Asks every orphan to end, and kills what has not. */
+	async endAll(): Promise<void> {
+		clearTimeout(this.#timer);
+		this.#signal("SIGTERM");
+		this.#signal("SIGCONT");
+		const deadline = performance.now() + GRACE;
+		while (this.platform.orphans().length > 0) {
+			if (performance.now() > deadline) return this.#signal("SIGKILL");
+			await sleep(LOOK);
+		}
+	}
+
+	#signal(signal: Signal): void {
+		for (const { pid } of this.platform.orphans()) sendSignal(pid, signal);
+	}
+
+	#look(): void {
+		const orphans = this.platform.orphans();
+		const groups = new Set(orphans.map(({ group }) => group));
+		for (const group of groups)
+			if (!this.#guarded.has(group)) this.guard.add(group);
+		for (const group of this.#guarded)
+			if (!groups.has(group)) this.guard.remove(group);
+		this.#guarded = groups;
+		this.#timer = undefined;
+		if (this.isBusy() || orphans.length > 0) this.wake();
+	}
+}
