@@ -1,7 +1,6 @@
 import { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import {
-	CallToolRequestSchema,
 	ErrorCode,
 	ListToolsRequestSchema,
 	McpError,
@@ -43,14 +42,19 @@ export async function serveTools(
 	server.setRequestHandler(ListToolsRequestSchema, () => ({
 		tools: tools.map((tool) => tool.listing()),
 	}));
-	server.setRequestHandler(CallToolRequestSchema, ({ params }, { signal }) => {
-		const tool = byName.get(params.name);
-		if (!tool) return unknownTool(params.name, [...byName.keys()]);
+	// As the fallback it gets what the SDK's own handler would refuse unseen:
+	// what a model can mend has to reach the model in the contract's form.
+	server.fallbackRequestHandler = async ({ method, params }, { signal }) => {
+		if (method !== "tools/call")
+			throw new McpError(ErrorCode.MethodNotFound, `Unknown method: ${method}`);
+		const name = params?.name;
+		const tool = typeof name === "string" ? byName.get(name) : undefined;
+		if (!tool) return unknownTool(name, [...byName.keys()]);
 		const agent = server.getClientVersion()?.name ?? "unknown";
 		const canAsk = server.getClientCapabilities()?.elicitation?.form;
 		const ask = canAsk ? askThrough(server, signal) : undefined;
-		return tool.call(params.arguments, { manager, agent, ask });
-	});
+		return tool.call(params?.arguments, { manager, agent, ask });
+	};
 	server.onerror = (error) => {
 		console.error(`mcp-process: protocol: ${error.message}`);
 	};
@@ -73,9 +77,11 @@ function askThrough(server: Server, signal: AbortSignal): Ask {
 			return action === "decline" ? "declined" : "cancelled";
 		} catch (error) {
 			if (signal.aborted) return "cancelled";
-			const timedOut =
-				error instanceof McpError && error.code === ErrorCode.RequestTimeout;
-			return timedOut ? "timed_out" : "unsupported";
+			if (!(error instanceof McpError)) return "cancelled";
+			if (error.code === ErrorCode.RequestTimeout) return "timed_out";
+			return error.code === ErrorCode.MethodNotFound
+				? "unsupported"
+				: "cancelled";
 		}
 	};
 }

@@ -1,5 +1,5 @@
-import { writeFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { SAMPLE_CONFIG } from "../config/sample.ts";
 import { messageOf, systemCode } from "../errors.ts";
 import { CommandError } from "./command.ts";
@@ -12,18 +12,22 @@ import { CommandError } from "./command.ts";
  */
 export function createConfig(path: string, force: boolean): string {
 	const target = resolve(path);
+	const unwritable = (error: unknown) =>
+		new CommandError(`${target} can't be written: ${messageOf(error)}`, 1);
+	try {
+		mkdirSync(dirname(target), { recursive: true });
+	} catch (error) {
+		throw unwritable(error);
+	}
 	try {
 		writeFileSync(target, SAMPLE_CONFIG, {
 			flag: force ? "w" : "wx",
 			mode: 0o644,
 		});
 	} catch (error) {
-		throw new CommandError(
-			systemCode(error) === "EEXIST"
-				? `${target} is there already; --force overwrites it`
-				: `${target} can't be written: ${messageOf(error)}`,
-			1,
-		);
+		throw systemCode(error) === "EEXIST"
+			? new CommandError(`${target} is there already; --force overwrites it`, 1)
+			: unwritable(error);
 	}
 	return `Wrote ${target}\nRead it, keep what your work needs, and start the server with:\n  mcp-process --config ${target}\n`;
 }

@@ -12,8 +12,8 @@ export type KeyPath = readonly (string | number)[];
 /** A configuration's text, its values, and where each stands. */
 export interface ConfigDocument {
 	readonly value: unknown;
-	/** The line (from 1) of a key or of its nearest enclosing one. */
-	lineOf(path: KeyPath): number;
+	/** The line (from 1) of a key or of its nearest enclosing one; undefined where there is none. */
+	lineOf(path: KeyPath): number | undefined;
 }
 
 /** What is wrong with a text, and where. */
@@ -57,7 +57,7 @@ export function parseDocument(text: string): ConfigDocument {
 				const property = node.parent?.type === "property" && node.parent;
 				return lineAt((property || node).offset);
 			}
-			return lineAt(root.offset);
+			return path.length === 0 ? lineAt(root.offset) : undefined;
 		},
 	};
 }

@@ -37,6 +37,10 @@ export function describeIssue(
 function inWords(issue: Issue): string {
 	if (issue.code === "invalid_type" && / undefined$/.test(issue.message))
 		return `is required (${issue.expected})`;
+	if (issue.code === "too_small" && issue.minimum === 1)
+		return issue.origin === "string"
+			? "must not be empty"
+			: "must be at least 1";
 	return lowerFirst(issue.message.replace(/^Invalid input: /, ""));
 }
 

@@ -43,7 +43,7 @@ export function nameOf(source: ConfigSource): string {
 export interface LoadedConfig {
 	readonly config: Config;
 	readonly source: ConfigSource;
-	/** Names a setting's place for a person: `/etc/p.json:12`, or the source alone. */
+	/** Names a setting's place for a person: `/etc/p.json:12`; the source alone where it isn't set there. */
 	readonly locate: (path: KeyPath) => string;
 }
 
@@ -158,8 +158,10 @@ function refuseWritableByAll(path: string, mode: number): void {
 export function parseConfig(text: string, source: ConfigSource): LoadedConfig {
 	const origin = source.kind === "file" ? source.path : TEXT_VARIABLE;
 	const document = parse(text, origin);
-	const locate = (path: KeyPath) =>
-		source.kind === "file" ? `${origin}:${document.lineOf(path)}` : origin;
+	const locate = (path: KeyPath) => {
+		const line = source.kind === "file" ? document.lineOf(path) : undefined;
+		return line === undefined ? origin : `${origin}:${line}`;
+	};
 	const result = configSchema.safeParse(document.value);
 	if (!result.success) {
 		const problems = result.error.issues.flatMap((issue) =>

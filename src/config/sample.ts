@@ -19,6 +19,8 @@ export const SAMPLE_CONFIG = `{
     "echo", "sleep", "true", "false",
   ],
 
+  // A project's own tools, by a glob or by path (or run them with npx):
+  //   "/home/me/src/*/node_modules/.bin/*", "/home/me/src/*/.venv/bin/python"
   // An object holds rules for one executable:
   //   { "executable": "git", "blockedArguments": ["^push$"] }
 

@@ -180,7 +180,9 @@ const audit = {
 	auditLogLevel: z
 		.enum(["error", "warn", "info", "debug"])
 		.default("info")
-		.describe("The least severe records that are kept."),
+		.describe(
+			"The least severe records that are kept: warn leaves out launches and ends, error also refusals.",
+		),
 	enableSecurityAlerts: z
 		.boolean()
 		.default(false)

@@ -27,18 +27,31 @@ export function checkInput(
  */
 export function openInput(process: ManagedProcess): InputStream {
 	const { pid, state, stdin } = process;
-	if (state !== "running") throw noStdin(pid, "the process has ended");
-	if (!stdin) throw noStdin(pid, "it was started with closeStdin");
-	if (stdin.closed) throw noStdin(pid, "it was closed");
+	if (state !== "running")
+		throw noStdin(pid, "the process has ended", "Start it anew.");
+	if (!stdin)
+		throw noStdin(
+			pid,
+			"it was started with closeStdin",
+			"Start it anew without closeStdin.",
+		);
+	if (stdin.closed) throw noStdin(pid, "it is closed", CLOSED);
 	return stdin;
 }
 
+const CLOSED =
+	"end, closeStdin or the process itself closed it; read its output, or start it anew.";
+
 /** A process's standard input can't be written to. */
-export function noStdin(pid: number, reason: string): ProcessError {
+export function noStdin(
+	pid: number,
+	reason: string,
+	remediation = CLOSED,
+): ProcessError {
 	return new ProcessError(
 		"STDIN_NOT_AVAILABLE",
 		`Process stdin not available: ${pid}: ${reason}`,
-		"Start the process anew, without closeStdin, and write while it runs.",
+		remediation,
 		{ pid, reason },
 	);
 }

@@ -5,6 +5,7 @@ import type { LaunchRequest } from "../security/attempt.ts";
 import type { AuditLog } from "../security/audit.ts";
 import type { Ask } from "../security/confirmation.ts";
 import type { Gate } from "../security/gate.ts";
+import { withPlace } from "../security/place.ts";
 import { Guard } from "./guard.ts";
 import { checkInput, noStdin, openInput } from "./input.ts";
 import { Journal } from "./journal.ts";
@@ -163,7 +164,7 @@ export class ProcessManager {
 			checkInput(this.config, bytes);
 		} catch (error) {
 			this.journal.refused(process, "stdin", error);
-			throw error;
+			throw withPlace(error, this.gate.policy);
 		}
 		const input = openInput(process);
 		try {
@@ -197,7 +198,7 @@ export class ProcessManager {
 			return this.#capture(request);
 		} catch (error) {
 			this.journal.refusedLaunch(request, error);
-			throw error;
+			throw withPlace(error, this.gate.policy);
 		}
 	}
 

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { resourceUsage as ownUsage } from "node:process";
 import type { TreeSample } from "../platform/platform.ts";
 import type { ManagedProcess } from "./process.ts";
 
@@ -13,7 +14,8 @@ export interface Usage {
 	readonly ioWrite: number | undefined;
 	readonly processCount: number;
 	readonly cpuSeconds: number;
-	readonly peakMemoryMB: number;
+	/** Undefined where it was never looked at. */
+	readonly peakMemoryMB: number | undefined;
 }
 
 /** Milliseconds below which a difference of two looks says little: the kernel counts in ticks of 10 ms. */
@@ -77,9 +79,11 @@ export class Monitor {
 		const { status } = process;
 		const exit = status.state === "running" ? undefined : status.exit;
 		const last = this.#looks.get(process)?.sample;
+		// The kernel's figure begins with the memory of this server, which forked it.
+		const told = exit?.peakMemoryBytes ?? 0;
 		const peak = Math.max(
 			this.#peaks.get(process) ?? 0,
-			exit?.peakMemoryBytes ?? 0,
+			told > serverPeak() ? told : 0,
 		);
 		return {
 			cpuPercent: 0,
@@ -89,9 +93,14 @@ export class Monitor {
 			ioWrite: last?.ioWriteBytes,
 			processCount: 0,
 			cpuSeconds: round(Math.max(exit?.cpuSeconds ?? 0, last?.cpuSeconds ?? 0)),
-			peakMemoryMB: round(peak / MB),
+			peakMemoryMB: peak > 0 ? round(peak / MB) : undefined,
 		};
 	}
+}
+
+/** Bytes; getrusage(2) counts in kilobytes. */
+function serverPeak(): number {
+	return ownUsage().maxRSS * 1024;
 }
 
 function round(value: number): number {

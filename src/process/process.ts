@@ -141,6 +141,12 @@ export class ManagedProcess {
 		this.#blame ??= { cause, message };
 	}
 
+	/** Adds to what was said of its end, if it was said by this cause. */
+	addToBlame(cause: Cause, more: string): void {
+		if (this.#blame?.cause !== cause) return;
+		this.#blame = { cause, message: `${this.#blame.message}, ${more}` };
+	}
+
 	async #finish(exit: Exit, read: Promise<unknown>): Promise<void> {
 		const endedAt = new Date();
 		// Whatever is said from now on did not end it.

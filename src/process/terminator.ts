@@ -43,6 +43,8 @@ export async function terminate(
 		if (left.length === 0) return { reason: "graceful", survivors: [] };
 		if (!request.mayKill) throw refusedToEnd(process.pid, left, request.grace);
 	}
+	if (!request.force)
+		process.addToBlame("terminated", `with SIGKILL after ${request.grace} ms`);
 	const survivors = await kill(process);
 	return { reason: "forced", survivors };
 }

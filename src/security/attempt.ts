@@ -13,6 +13,8 @@ export interface LaunchRequest {
 	readonly cwd?: string | undefined;
 	readonly env?: Environment | undefined;
 	readonly resourceLimits?: Limits | undefined;
+	/** What its standard input is given with the launch. */
+	readonly stdin?: string | undefined;
 	/** Who asks: the client's name. */
 	readonly agent: string;
 }

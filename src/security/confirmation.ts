@@ -19,6 +19,8 @@ export interface LaunchShown {
 	readonly cwd: string;
 	/** What the request adds to the environment. */
 	readonly env: Readonly<Record<string, string>>;
+	/** What it is given to read at once. */
+	readonly stdin: string | undefined;
 	readonly agent: string;
 }
 
@@ -45,7 +47,7 @@ export class Approvals {
 
 /** The question about a launch: every argument by itself, nothing left out. */
 export function launchQuestion(launch: LaunchShown): string {
-	const { file, args, cwd, env, agent } = launch;
+	const { file, args, cwd, env, stdin, agent } = launch;
 	return [
 		`${visible(agent)} wants to start a program:`,
 		`executable: ${visible(file)}`,
@@ -55,6 +57,7 @@ export function launchQuestion(launch: LaunchShown): string {
 		...Object.entries(env).map(
 			([name, value]) => `environment: ${visible(name)}=${visible(value)}`,
 		),
+		...(stdin ? [`standard input: ${visible(stdin)}`] : []),
 	].join("\n");
 }
 

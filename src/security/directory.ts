@@ -59,13 +59,20 @@ export function checkDirectory(
 			real === undefined || real === intended
 				? intended
 				: `${intended} (really ${real})`;
+		const by = blocked.find((each) => isWithin(real ?? intended, each));
 		throw violation(
 			"working_directory_restricted",
-			`Working directory not in allowed list: ${name}`,
-			allowed.length > 0
+			`Working directory not in allowed list: ${name}${by === undefined ? "" : `, as ${by} is blocked`}`,
+			by === undefined
 				? `Use a directory in ${allowed.join(", ")}; or the user adds this one to allowedWorkingDirectories.`
-				: "Use another directory; or the user takes this one out of blockedWorkingDirectories.",
-			{ directory: real ?? intended },
+				: `Use another directory; or the user takes ${by} out of blockedWorkingDirectories.`,
+			{
+				directory: real ?? intended,
+				key:
+					by === undefined
+						? "allowedWorkingDirectories"
+						: "blockedWorkingDirectories",
+			},
 		);
 	}
 	if (real === undefined) {

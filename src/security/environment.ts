@@ -112,7 +112,8 @@ function minimal(): readonly string[] {
 	return WINDOWS ? MINIMAL_WINDOWS : MINIMAL_POSIX;
 }
 
-function removalReason(
+/** Why a request may not give a variable; undefined where it may. */
+export function removalReason(
 	name: string,
 	additional: readonly string[],
 ): string | undefined {

@@ -1,6 +1,6 @@
 import { readlinkSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { ProcessError, violation } from "../errors.ts";
+import { ProcessError, shorten, violation } from "../errors.ts";
 import { type AllowRule, isListed, matchingRules } from "./allowlist.ts";
 import { checkArguments } from "./arguments.ts";
 import { type Attempt, describe, type Layer } from "./attempt.ts";
@@ -14,6 +14,7 @@ import {
 	programName,
 } from "./executable.ts";
 import { isDangerousName } from "./names.ts";
+import { quote } from "./quote.ts";
 import { isSelf } from "./self.ts";
 import { shellLayer } from "./shell-layer.ts";
 
@@ -26,7 +27,7 @@ const resolveLayer: Layer = {
 			directoryOf(attempt),
 		);
 		attempt.executable = found;
-		if (!found) return "no such file";
+		if (!found) return "no such file; it is judged by its name";
 		return found.found === found.real
 			? found.real
 			: `${found.found}, really ${found.real}`;
@@ -84,7 +85,7 @@ const privilegeLayer: Layer = {
 	check({ request, executable, policy, probes }) {
 		if (!policy.config.blockSetuidExecutables)
 			return "blockSetuidExecutables is false";
-		if (!executable) return "no such file";
+		if (!executable) return "nothing to look at";
 		// S_ISUID and S_ISGID, inode(7).
 		const bits = (executable.mode & 0o6000) !== 0;
 		if (!bits && !probes.hasCapabilities(executable.real))
@@ -126,36 +127,57 @@ function notFound(name: string): ProcessError {
 	return new ProcessError(
 		"EXECUTABLE_NOT_FOUND",
 		`Executable not found: ${JSON.stringify(name)} is allowed, but there is no such file in the server's PATH or at that path`,
-		"Check the name; the user installs the program, or starts the server with a PATH that has it.",
+		"Check the name. The user installs the program, or starts the server with a PATH that has it; a project's own tools run through its package runner (npx NAME), or by their path where that is allowed.",
 		{ executable: name },
 	);
 }
 
-function notAllowed({ request, executable, policy }: Attempt): ProcessError {
-	const { rules, configured, locate } = policy;
-	const allowed = rules.map((rule) => rule.executable);
-	const shown = allowed.slice(0, 20).join(", ");
-	const more = allowed.length > 20 ? ` and ${allowed.length - 20} more` : "";
-	const where = configured
-		? `allowedExecutables (${locate(["allowedExecutables"])})`
-		: "allowedExecutables; there is no configuration yet: mcp-process --create-config writes one, --config names it";
-	const entry = isBareName(request.executable)
-		? request.executable
-		: executable?.found;
-	const remedy =
-		entry === undefined
-			? "there is no such file: check the path"
-			: `the user adds ${JSON.stringify(entry)} to ${where}`;
+function notAllowed(attempt: Attempt): ProcessError {
+	const { request, executable } = attempt;
 	return violation(
 		"not_in_allowlist",
 		`Executable not in allowlist: ${describe(request.executable, executable)}`,
-		`${allowed.length > 0 ? `Use an allowed one (${shown}${more})` : "Nothing is allowed yet"}; or ${remedy}.`,
+		remedy(attempt),
 		{
 			executable: executable?.real ?? request.executable,
 			key: "allowedExecutables",
 		},
 	);
 }
+
+function remedy({ request, executable, policy }: Attempt): string {
+	const { rules, configured, searchPath, locate } = policy;
+	if (!configured)
+		return "Nothing is allowed, as there is no configuration. The user writes one with mcp-process --create-config PATH and starts the server with --config PATH.";
+	const [first = "", ...words] = request.executable.trim().split(/\s+/);
+	if (!executable && words.length > 0 && findExecutable(first, searchPath, "/"))
+		return `executable is one program without its arguments: executable ${quote(first)}, args ${quote(JSON.stringify(words))}.`;
+	const allowed = rules
+		.map((rule) => rule.executable)
+		.filter(
+			(entry) => !isBareName(entry) || findExecutable(entry, searchPath, "/"),
+		);
+	const shown = allowed.slice(0, MOST_SHOWN).join(", ");
+	const more =
+		allowed.length > MOST_SHOWN
+			? ` and ${allowed.length - MOST_SHOWN} more`
+			: "";
+	const listed = rules.map((rule) => rule.executable).join(", ");
+	const nothing =
+		listed === ""
+			? "Nothing is allowed yet"
+			: `Of what is allowed nothing is there (${shorten(listed, 200)})`;
+	const use = shown === "" ? nothing : `Use an allowed one (${shown}${more})`;
+	const entry = isBareName(request.executable)
+		? request.executable
+		: executable?.found;
+	return entry === undefined
+		? `${use}; there is no such file.`
+		: `${use}; or the user adds ${quote(entry)} to allowedExecutables (${locate(["allowedExecutables"])}).`;
+}
+
+/** Entries of the allowlist that a refusal names. */
+const MOST_SHOWN = 40;
 
 /** A program that every user can replace is not the program that was allowed (CWE-732). */
 function refuseUnsafeLocation({ found, real, mode }: Executable): void {
@@ -210,7 +232,7 @@ const argumentsLayer: Layer = {
 					/\.(cmd|bat)[. ]*$/i.test(executable?.real ?? ""),
 			});
 		}
-		return `${request.args.length} arguments, ${validation}`;
+		return `${validation}; ${request.args.length} of at most ${config.maxArgumentCount}`;
 	},
 };
 

@@ -11,6 +11,7 @@ import {
 import type { BuiltEnvironment, Environment } from "./environment.ts";
 import type { Executable } from "./executable.ts";
 import { LAYERS } from "./layers.ts";
+import { withPlace } from "./place.ts";
 import type { Policy } from "./policy.ts";
 import type { LaunchLedger, Release } from "./rate-limit.ts";
 import type { Limits } from "./resources.ts";
@@ -130,14 +131,19 @@ export class Gate {
 		);
 	}
 
-	/** Every layer's word on a launch, starting and recording nothing. */
-	explain(request: LaunchRequest): Explanation {
+	/**
+	 * Every layer's word on a launch, starting and recording nothing.
+	 *
+	 * @param canAsk whether the user can be asked
+	 */
+	explain(request: LaunchRequest, canAsk = true): Explanation {
 		const attempt = this.#attempt(request);
 		const layers = LAYERS.map((layer): Verdict => {
 			try {
 				const reason = layer.check(attempt);
 				return { layer: layer.name, verdict: "pass", reason };
-			} catch (error) {
+			} catch (thrown) {
+				const error = withPlace(thrown, this.policy, attempt.rules);
 				if (!(error instanceof ProcessError)) throw error;
 				const { message, remediation } = error;
 				return {
@@ -148,13 +154,21 @@ export class Gate {
 				};
 			}
 		});
-		const allowed = layers.every(({ verdict }) => verdict === "pass");
 		const asks = isPassed(attempt) && this.#needsApproval(attempt);
-		layers.push({
-			layer: CONFIRMATION,
-			verdict: asks ? "ask" : "pass",
-			reason: asks ? "the user is asked" : "not required",
-		});
+		layers.push(
+			asks && !canAsk
+				? {
+						layer: CONFIRMATION,
+						verdict: "refuse",
+						reason: "the user has to confirm it, and this client can't ask",
+					}
+				: {
+						layer: CONFIRMATION,
+						verdict: asks ? "ask" : "pass",
+						reason: asks ? "the user is asked" : "not required",
+					},
+		);
+		const allowed = layers.every(({ verdict }) => verdict !== "refuse");
 		return { allowed, executable: attempt.executable, layers };
 	}
 
@@ -190,12 +204,20 @@ export class Gate {
 		shown: Passed,
 		ask: Ask | undefined,
 	): Promise<Passed> {
-		const { executable, cwd } = shown;
-		const { args, env = {}, agent } = request;
+		const { executable, cwd, built } = shown;
+		const { args, stdin, agent } = request;
 		const file = executable.real;
-		await inLayer(CONFIRMATION, () =>
-			requireApproval(ask, launchQuestion({ file, args, cwd, env, agent })),
+		const env = Object.fromEntries(
+			Object.entries(request.env ?? {}).filter(
+				([name, value]) => built.env[name] === value,
+			),
 		);
+		try {
+			const question = { file, args, cwd, env, stdin, agent };
+			await requireApproval(ask, launchQuestion(question));
+		} catch (error) {
+			throw withPlace(error, this.policy, shown.rules, CONFIRMATION);
+		}
 		// The world went on while the user thought.
 		const now = judge(this.#attempt(request));
 		if (now.cwd !== cwd || !isSameFile(now.executable, executable)) {
@@ -245,23 +267,8 @@ function runLayer(layer: Layer, attempt: Attempt): void {
 	try {
 		layer.check(attempt);
 	} catch (error) {
-		throw named(error, layer.name);
+		throw withPlace(error, attempt.policy, attempt.rules, layer.name);
 	}
-}
-
-async function inLayer(name: string, run: () => Promise<void>): Promise<void> {
-	try {
-		await run();
-	} catch (error) {
-		throw named(error, name);
-	}
-}
-
-/** A refusal that names its layer. */
-function named(error: unknown, layer: string): unknown {
-	if (!(error instanceof ProcessError)) return error;
-	const { code, message, remediation, details } = error;
-	return new ProcessError(code, message, remediation, { ...details, layer });
 }
 
 /** Whether two looks at a path saw the same file with the same content. */

@@ -1,4 +1,4 @@
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { LoadedConfig } from "../config/load.ts";
 import type { AllowRule } from "./allowlist.ts";
@@ -130,13 +130,34 @@ function risksOfPlaces(policy: Policy, { source }: LoadedConfig): Risk[] {
 			advice:
 				'Name your projects: "allowedWorkingDirectories": ["/home/me/src"]',
 		});
+	if (source.kind === "file" && anywhere && isWritable(dirname(source.path)))
+		risks.push({
+			place: source.path,
+			risk: "this server's user can write this configuration's directory, and so can what it starts: it may be another one at the next start",
+			advice:
+				"Let another user own it, or name allowedWorkingDirectories elsewhere and narrow what may run.",
+		});
 	if (source.kind === "file" && reach(source.path) !== undefined)
 		risks.push({
 			place,
 			risk: `${reach(source.path)} contains this configuration: what runs there may rewrite it for the next start`,
 			advice: "Move the configuration elsewhere and name it with --config.",
 		});
+	for (const directory of config.allowedWorkingDirectories)
+		if (!existsSync(directory))
+			risks.push({
+				place,
+				risk: `${directory} is not there`,
+				advice: "Create it, or remove it.",
+			});
 	for (const directory of searchPath) {
+		const mode = statSync(directory, { throwIfNoEntry: false })?.mode ?? 0;
+		if (mode & 0o002 && process.platform !== "win32")
+			risks.push({
+				place: "PATH",
+				risk: `every user can write ${directory}, which is on the server's PATH`,
+				advice: `Take it out of the server's PATH, or run: chmod o-w ${directory}`,
+			});
 		const within = reach(directory);
 		if (within === undefined) continue;
 		risks.push({

@@ -1,7 +1,11 @@
-import { violation } from "../errors.ts";
+import { ProcessError, violation } from "../errors.ts";
 import { names } from "./allowlist.ts";
 import { type Attempt, describe, type Layer } from "./attempt.ts";
-import { buildEnvironment, type Environment } from "./environment.ts";
+import {
+	buildEnvironment,
+	type Environment,
+	removalReason,
+} from "./environment.ts";
 import {
 	isBareName,
 	judgedNames,
@@ -98,7 +102,11 @@ function judgeInner(
 		request: { ...request, executable: inner.executable, args: inner.args },
 		depth: depth + 1,
 	};
-	for (const layer of layers) layer.check(nested);
+	try {
+		for (const layer of layers) layer.check(nested);
+	} catch (error) {
+		throw innerRefusal(error, wrapper);
+	}
 	if (inner.isOpen) refuseUnjudged(wrapper, nested);
 	if (inner.changesEnv && nested.rules?.some((rule) => rule.env))
 		throw unjudgeable(
@@ -115,15 +123,15 @@ function checkAssignments(
 	{ policy }: Attempt,
 ): void {
 	const { config, server } = policy;
-	const { warnings } = buildEnvironment(env, {}, config, {
-		env: server.env,
-		path: "",
+	buildEnvironment(env, {}, config, { env: server.env, path: "" });
+	const refused = Object.keys(env).flatMap((name) => {
+		const reason = removalReason(name, config.additionalBlockedEnvVars);
+		return reason === undefined ? [] : [`${name}: ${reason}`];
 	});
-	const [first] = warnings;
-	if (first === undefined) return;
+	if (refused.length === 0) return;
 	throw violation(
 		"env_var_injection",
-		`${wrapper} would set a variable that a launch may not: ${first}`,
+		`${wrapper} would set ${refused.join("; ")}`,
 		"Leave the variable out.",
 	);
 }
@@ -150,5 +158,17 @@ function unjudgeable(reason: string) {
 		"shell_interpreter",
 		`Shell interpreters are blocked: ${reason}`,
 		"Start the inner program itself, its arguments as a list.",
+	);
+}
+
+/** The refusal of a program that a wrapper would start, which says so. */
+function innerRefusal(error: unknown, wrapper: string): unknown {
+	if (!(error instanceof ProcessError)) return error;
+	const { code, message, remediation, details } = error;
+	return new ProcessError(
+		code,
+		`${message}, which ${wrapper} would start`,
+		remediation,
+		details,
 	);
 }

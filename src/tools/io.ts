@@ -40,6 +40,14 @@ export const processSendStdin = defineTool({
 	}),
 	async run({ pid, data, encoding, end }, { manager }) {
 		const process = manager.get(pid);
+		if (data === "" && !end) {
+			throw new ProcessError(
+				"INVALID_ARGUMENT",
+				"data: is empty, and end is not set",
+				"Give data to write, or end: true to close the input.",
+				{ field: "data" },
+			);
+		}
 		const bytes = decode(data, encoding);
 		const bytesWritten = await manager.write(process, bytes, WRITE_TIMEOUT);
 		if (end && bytesWritten === bytes.length) void process.stdin?.end();
@@ -82,7 +90,7 @@ export const processGetOutput = defineTool({
 	name: "process_get_output",
 	title: "Read a process's output",
 	description:
-		"Reads what a process, running or ended, wrote to its standard output and standard error. Without cursor it starts at the oldest output that is kept; pass the cursor of the last reply to get only what is new. A reply holds a limited amount: if truncated is true, call again with cursor for the rest. tailLines gives only the last lines. When there is nothing new, stdout and stderr are empty.",
+		"Reads what a process, running or ended, wrote to its standard output and standard error. Without cursor it starts at the oldest output that is kept; pass the cursor of the last reply to get only what is new. A reply holds a limited amount: if truncated is true, call again with cursor for the rest. tailLines gives only the last lines, as many as fit. Children that outlive an ended process may still add output. When there is nothing new, stdout and stderr are empty.",
 	kind: "reads",
 	input: z.strictObject({
 		pid,
@@ -129,7 +137,7 @@ export const processGetOutput = defineTool({
 		truncated: z
 			.boolean()
 			.describe(
-				"More is there than this reply may hold: read on with cursor; with tailLines, older bytes of those lines were left out.",
+				"More is there than this reply may hold: read on with cursor. With tailLines: the older of those lines did not fit; read them by cursor without tailLines.",
 			),
 		termination: termination.optional(),
 	}),

@@ -44,11 +44,11 @@ export const processCheckPolicy = defineTool({
 			)
 			.describe("Every layer's verdict, in the order in which they judge."),
 	}),
-	run(input, { manager, agent }) {
-		const { allowed, executable, layers } = manager.gate.explain({
-			...input,
-			agent,
-		});
+	run(input, { manager, agent, ask }) {
+		const { allowed, executable, layers } = manager.gate.explain(
+			{ ...input, agent },
+			ask !== undefined,
+		);
 		return { allowed, resolved: executable?.real ?? null, layers: [...layers] };
 	},
 });

@@ -40,7 +40,10 @@ const usage = {
 	uptime,
 	processCount: z.number().int().describe("Processes of the tree."),
 	cpuSeconds: z.number().describe("CPU seconds that the tree used so far."),
-	peakMemoryMB: z.number().describe("The highest memoryMB seen, MB."),
+	peakMemoryMB: z
+		.number()
+		.optional()
+		.describe("The highest memoryMB seen, MB; absent where it never was."),
 };
 
 const limit = z.object({

@@ -7,6 +7,7 @@ import {
 	requireApproval,
 	terminationQuestion,
 } from "../security/confirmation.ts";
+import { withPlace } from "../security/place.ts";
 import { exitCode, pid } from "./fields.ts";
 import { defineTool } from "./tool.ts";
 
@@ -52,7 +53,7 @@ export const processTerminate = defineTool({
 			await confirm(process, manager, agent, ask);
 		} catch (error) {
 			manager.journal.refused(process, "terminate", error);
-			throw error;
+			throw withPlace(error, manager.gate.policy);
 		}
 		const { reason, survivors } = await manager.terminate(process, {
 			cause: "terminated",

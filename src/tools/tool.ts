@@ -104,7 +104,7 @@ export function defineTool<I extends z.ZodObject, O extends z.ZodObject>(
 
 /** The result of a call to a tool that is not there. */
 export function unknownTool(
-	name: string,
+	name: unknown,
 	known: readonly string[],
 ): CallToolResult {
 	return failure(

@@ -101,15 +101,11 @@ describe("createConfig", () => {
 		const folder = join(scratch.path, "folder");
 		mkdirSync(folder);
 		writeFileSync(join(folder, "x"), "");
-		for (const path of [
-			join(scratch.path, "missing", "policy.json"),
-			join(file, "policy.json"),
-		]) {
-			const { message, exitCode } = complaint(path);
-			expect(exitCode).toBe(1);
-			expect(message).toStartWith(`${path} can't be written: `);
-			expect(message).not.toContain("\n");
-		}
+		const path = join(file, "policy.json");
+		const { message, exitCode } = complaint(path);
+		expect(exitCode).toBe(1);
+		expect(message).toStartWith(`${path} can't be written: `);
+		expect(message).not.toContain("\n");
 		expect(complaint(folder, true).exitCode).toBe(1);
 	});
 });

@@ -121,7 +121,8 @@ describe("lineOf", () => {
 	it("gives the nearest enclosing place of what is not there", () => {
 		expect(document.lineOf(["list", 1, "env", "missing"])).toBe(6);
 		expect(document.lineOf(["list", 9])).toBe(3);
-		expect(document.lineOf(["missing"])).toBe(1);
+		expect(document.lineOf(["missing"])).toBeUndefined();
+		expect(document.lineOf([])).toBe(1);
 		expect(document.lineOf([])).toBe(1);
 	});
 });

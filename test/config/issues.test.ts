@@ -88,7 +88,11 @@ describe("a wrong value", () => {
 			"allowedExecutables[0]",
 			/glob without a directory/,
 		],
-		[{ allowedExecutables: [""] }, "allowedExecutables[0]", /too small/],
+		[
+			{ allowedExecutables: [""] },
+			"allowedExecutables[0]",
+			/must not be empty/,
+		],
 		[
 			{ allowedExecutables: [{}] },
 			"allowedExecutables[0].executable",
@@ -118,7 +122,7 @@ describe("a wrong value", () => {
 		[{ argumentValidation: "loose" }, "argumentValidation", /strict.*literal/],
 		[{ maxArgumentCount: 1.5 }, "maxArgumentCount", /int/],
 		[{ maxArgumentCount: -1 }, "maxArgumentCount", />=0/],
-		[{ maxConcurrentProcesses: 0 }, "maxConcurrentProcesses", />=1/],
+		[{ maxConcurrentProcesses: 0 }, "maxConcurrentProcesses", /at least 1/],
 		[
 			{ maxConcurrentProcesses: "10" },
 			"maxConcurrentProcesses",

@@ -189,7 +189,7 @@ describe("--create-config", () => {
 
 	it("says where it can't write", async () => {
 		using scratch = new Scratch();
-		const path = join(scratch.path, "no/such/folder/config.json");
+		const path = join(scratch.write("file", ""), "folder", "config.json");
 		const result = await runCommand(["--create-config", path], {
 			cwd: scratch.path,
 		});
