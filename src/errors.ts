@@ -93,3 +93,21 @@ export function messageOf(error: unknown): string {
 	const text = error instanceof Error ? error.message : String(error);
 	return text.replace(/\s*\n\s*/g, " ");
 }
+
+/** Characters of one line, and lines that may wait for a client that doesn't read them. */
+const LONGEST_LINE = 500;
+const MOST_WAITING = 100;
+
+let waiting = 0;
+
+/**
+ * Tells the user, on standard error, what went wrong. Never blocks: a client that
+ * doesn't read its server's diagnostics loses them, and not the server.
+ */
+export function diagnose(text: string): void {
+	if (waiting >= MOST_WAITING) return;
+	waiting++;
+	process.stderr.write(`mcp-process: ${shorten(text, LONGEST_LINE)}\n`, () => {
+		waiting--;
+	});
+}

@@ -6,6 +6,7 @@ import {
 	McpError,
 } from "@modelcontextprotocol/sdk/types.js";
 import { CfWorkerJsonSchemaValidator } from "@modelcontextprotocol/sdk/validation/cfworker";
+import { diagnose } from "./errors.ts";
 import type { ProcessManager } from "./process/manager.ts";
 import type { Ask } from "./security/confirmation.ts";
 import { type ServedTool, unknownTool } from "./tools/tool.ts";
@@ -56,7 +57,7 @@ export async function serveTools(
 		return tool.call(params?.arguments, { manager, agent, ask });
 	};
 	server.onerror = (error) => {
-		console.error(`mcp-process: protocol: ${error.message}`);
+		diagnose(`protocol: ${error.message}`);
 	};
 	await server.connect(transport);
 }

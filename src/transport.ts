@@ -1,10 +1,10 @@
 import type { Readable, Writable } from "node:stream";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
-import { messageOf } from "./errors.ts";
+import { messageOf, shorten } from "./errors.ts";
 
 /** Bytes of one message; a longer line is skipped and refused. */
-const MAX_LINE = 64 * 2 ** 20;
+const MAX_LINE = 16 * 2 ** 20;
 const NEWLINE = 0x0a;
 
 // Error codes of JSON-RPC 2.0, section 5.1.
@@ -156,7 +156,13 @@ export class LineTransport implements Transport {
 			return;
 		}
 		if ("method" in message) this.#note(message);
-		this.onmessage?.(message);
+		try {
+			this.onmessage?.(message);
+		} catch (error) {
+			// The SDK goes into a message a call deeper with each bracket.
+			const reason = `can't be handled: ${shorten(messageOf(error), 200)}`;
+			this.#refuse(INVALID_REQUEST, reason, idOf(message));
+		}
 	}
 
 	/** Keeps count of the requests that wait; one that is cancelled gets no answer. */
@@ -167,6 +173,7 @@ export class LineTransport implements Transport {
 	}
 
 	#refuse(code: number, message: string, id: string | number | null = null) {
+		this.#answered(id);
 		this.onerror?.(new Error(message));
 		const answer = { jsonrpc: "2.0", id, error: { code, message } };
 		void this.#write(`${JSON.stringify(answer)}\n`);

@@ -1,9 +1,9 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { loadConfig } from "../config/load.ts";
 import { messageOf } from "../errors.ts";
 import { auditLogPath } from "../security/audit.ts";
 import { logFiles, verifyLog } from "../security/audit-verify.ts";
-import { CommandError } from "./command.ts";
+import { CommandError, forTerminal } from "./command.ts";
 
 /** Records that `audit tail` shows, and faults that `audit verify` lists. */
 const SHOWN = 20;
@@ -55,11 +55,14 @@ export function tail(path: string | undefined): string {
 	return lines
 		.filter((line) => line !== "")
 		.slice(-SHOWN)
-		.map((line) => `${readable(line)}\n`)
+		.map((line) => `${forTerminal(readable(line))}\n`)
 		.join("");
 }
 
 function existing(path: string): string {
+	const info = statSync(path, { throwIfNoEntry: false });
+	if (info && !info.isFile())
+		throw new CommandError(`${path}: is not a file`, 1);
 	if (logFiles(path).length > 0) return path;
 	throw new CommandError(`${path}: there is no such audit log`, 1);
 }

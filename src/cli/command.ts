@@ -11,6 +11,11 @@ export class CommandError extends Error {
 	}
 }
 
+/** A line of text in which nothing commands the terminal; an agent chooses some of it. */
+export function forTerminal(line: string): string {
+	return line.replace(/[\p{Cc}\p{Cf}]/gu, "\uFFFD");
+}
+
 /** What the user asked for. */
 export type Command =
 	| { readonly kind: "serve"; readonly config: string | undefined }

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { SAMPLE_CONFIG } from "../config/sample.ts";
 import { messageOf, systemCode } from "../errors.ts";
@@ -20,10 +20,10 @@ export function createConfig(path: string, force: boolean): string {
 		throw unwritable(error);
 	}
 	try {
-		writeFileSync(target, SAMPLE_CONFIG, {
-			flag: force ? "w" : "wx",
-			mode: 0o644,
-		});
+		// Never through a link or into a pipe that is there: a new file takes the place.
+		const fresh = force ? `${target}.${process.pid}.new` : target;
+		writeFileSync(fresh, SAMPLE_CONFIG, { flag: "wx", mode: 0o644 });
+		if (force) renameSync(fresh, target);
 	} catch (error) {
 		throw systemCode(error) === "EEXIST"
 			? new CommandError(`${target} is there already; --force overwrites it`, 1)

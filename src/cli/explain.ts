@@ -1,4 +1,5 @@
 import { nameOf } from "../config/load.ts";
+import { forTerminal } from "./command.ts";
 import { wire } from "./wire.ts";
 
 /** What an explanation prints, and whether the launch would be allowed. */
@@ -17,15 +18,15 @@ export async function explain(options: {
 	});
 	const lines = layers.map(({ layer, verdict, reason }) => {
 		const mark = verdict === "refuse" ? "REFUSED" : verdict;
-		return `  ${layer.padEnd(13)} ${mark.padEnd(8)} ${reason}`;
+		return forTerminal(`  ${layer.padEnd(13)} ${mark.padEnd(8)} ${reason}`);
 	});
 	const refusal = layers.find(({ verdict }) => verdict === "refuse");
 	const verdict =
 		refusal === undefined
 			? "Allowed."
-			: `Refused by the layer "${refusal.layer}".\n${refusal.remediation ?? ""}`;
+			: `Refused by the layer "${refusal.layer}".\n${forTerminal(refusal.remediation ?? "")}`;
 	return {
-		text: `${JSON.stringify([executable, ...args])}\nconfiguration: ${nameOf(loaded.source)}\n${lines.join("\n")}\n${verdict}\n`,
+		text: `${forTerminal(JSON.stringify([executable, ...args]))}\nconfiguration: ${nameOf(loaded.source)}\n${lines.join("\n")}\n${verdict}\n`,
 		allowed,
 	};
 }

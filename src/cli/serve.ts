@@ -1,4 +1,4 @@
-import { messageOf } from "../errors.ts";
+import { diagnose, messageOf } from "../errors.ts";
 import { ProcessManager } from "../process/manager.ts";
 import { type AuditLog, createAuditLog } from "../security/audit.ts";
 import { serveTools } from "../server.ts";
@@ -36,13 +36,13 @@ export async function serve(options: {
 			audit.record({ level: "info", operation, result: "success", reason });
 		} catch (error) {
 			// The server serves on, and refuses launches until the log can be written.
-			console.error(`mcp-process: ${messageOf(error)}`);
+			diagnose(messageOf(error));
 		}
 	};
 	record("server_start", `version ${options.version}, pid ${process.pid}`);
 	if (loaded.source.kind === "none") {
-		console.error(
-			"mcp-process: no configuration, so nothing may be started; write one with --create-config and name it with --config",
+		diagnose(
+			"no configuration, so nothing may be started; write one with --create-config and name it with --config",
 		);
 	}
 	const manager = new ProcessManager(
@@ -79,7 +79,7 @@ async function auditOf({ config }: Wired["loaded"]): Promise<{
 	const sender = new AlertSender({
 		url: securityAlertWebhook,
 		onLost(reason) {
-			console.error(`mcp-process: an alert could not be posted: ${reason}`);
+			diagnose(`an alert could not be posted: ${reason}`);
 			log.record({
 				level: "error",
 				operation: "alert",

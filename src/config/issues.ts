@@ -1,7 +1,12 @@
 import { distance } from "fastest-levenshtein";
 import type { z } from "zod";
+import { shorten } from "../errors.ts";
 
 type Issue = z.core.$ZodIssue;
+
+/** Unknown keys that are named, and characters of one. */
+const MOST_KEYS = 10;
+const LONGEST_KEY = 64;
 
 /** One thing wrong with a value: where, and what. */
 export interface Problem {
@@ -21,9 +26,9 @@ export function describeIssue(
 ): Problem[] {
 	const path = [...parents, ...issue.path.map(toKey)];
 	if (issue.code === "unrecognized_keys") {
-		return issue.keys.map((key) => ({
-			path: [...path, key],
-			message: unknownKey(key, keysAt(path)),
+		return issue.keys.slice(0, MOST_KEYS).map((key) => ({
+			path: [...path, shorten(key, LONGEST_KEY)],
+			message: unknownKey(key.slice(0, LONGEST_KEY), keysAt(path)),
 		}));
 	}
 	if (issue.code === "invalid_union") {

@@ -1,4 +1,4 @@
-import { messageOf, ProcessError } from "../errors.ts";
+import { diagnose, messageOf, ProcessError } from "../errors.ts";
 import type { LaunchRequest } from "../security/attempt.ts";
 import type { AuditEvent, AuditLog } from "../security/audit.ts";
 import type { Admitted } from "../security/gate.ts";
@@ -116,7 +116,7 @@ export class Journal {
 		try {
 			this.audit.record(event);
 		} catch (error) {
-			console.error(`mcp-process: ${messageOf(error)}`);
+			diagnose(messageOf(error));
 		}
 	}
 }

@@ -5,10 +5,17 @@ import {
 	realpathSync,
 	statSync,
 } from "node:fs";
-import { messageOf, ProcessError, systemCode, violation } from "../errors.ts";
+import {
+	diagnose,
+	messageOf,
+	ProcessError,
+	systemCode,
+	violation,
+} from "../errors.ts";
 import type { Platform, Tree } from "../platform/platform.ts";
 import { fingerprint } from "../security/executable.ts";
-import { type Admitted, isSameFile } from "../security/gate.ts";
+import type { Admitted } from "../security/gate.ts";
+import { isSameFile } from "../security/judge.ts";
 import { interpreterOf } from "../security/script.ts";
 import { type InputStream, PipeInput, SinkInput } from "./stdin.ts";
 
@@ -133,7 +140,7 @@ export function spawnGuard(
 		return { fd: write, group: pid };
 	} catch (error) {
 		closeSync(write);
-		console.error(`mcp-process: no guard: ${messageOf(error)}`);
+		diagnose(`no guard: ${messageOf(error)}`);
 		return undefined;
 	} finally {
 		closeSync(read);
@@ -152,10 +159,10 @@ function pipeIds(joints: readonly Joint[]): ReadonlySet<string> {
 type Stdio = [Joint["child"], Joint["child"], Joint["child"]];
 
 function spawn(admitted: Admitted, stdio: Stdio) {
-	const { executable, args, env, cwd } = admitted;
+	const { executable, argv0, args, env, cwd } = admitted;
 	return Bun.spawn({
 		cmd: [executable.real, ...args],
-		argv0: executable.found,
+		argv0,
 		cwd,
 		env,
 		stdio,
@@ -204,14 +211,16 @@ function exitOf(child: Child, exitCode: number): Exit {
  * judged: a link or a file swapped in between would start something else
  * (CWE-367). What is left is the time to the system's own look at the path.
  */
-function requireUnchanged({ executable, cwd }: Admitted): void {
+function requireUnchanged({ executable, inner, cwd }: Admitted): void {
 	const { real } = executable;
 	let stays: boolean;
 	try {
 		stays =
-			isSameFile({ ...executable, ...fingerprint(real) }, executable) &&
-			realpathSync.native(real) === real &&
-			realpathSync.native(cwd) === cwd;
+			[executable, ...inner].every(
+				(file) =>
+					isSameFile({ ...file, ...fingerprint(file.real) }, file) &&
+					realpathSync.native(file.real) === file.real,
+			) && realpathSync.native(cwd) === cwd;
 	} catch (error) {
 		throw failure(error, { executable, cwd });
 	}

@@ -1,5 +1,5 @@
 import type { Config } from "../config/schema.ts";
-import { messageOf, ProcessError, violation } from "../errors.ts";
+import { diagnose, messageOf, ProcessError, violation } from "../errors.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { LaunchRequest } from "../security/attempt.ts";
 import type { AuditLog } from "../security/audit.ts";
@@ -246,7 +246,7 @@ export class ProcessManager {
 			grace: SERVER_GRACE,
 			mayKill: true,
 		}).catch((error: unknown) => {
-			console.error(`mcp-process: ${process.pid}: ${messageOf(error)}`);
+			diagnose(`${process.pid}: ${messageOf(error)}`);
 		});
 	}
 

@@ -41,8 +41,46 @@ export function matchingRules(
 	rules: readonly AllowRule[],
 	directories: readonly string[],
 ): AllowRule[] {
-	return rules.filter((rule) =>
+	const allowing = rules.filter((rule) =>
 		names(rule.executable, executable, directories),
+	);
+	if (allowing.length === 0) return [];
+	// What restricts a program holds for it under any name.
+	return rules.filter(
+		(rule) =>
+			allowing.includes(rule) ||
+			(Object.keys(rule).length > 2 &&
+				means(rule.executable, executable, directories)),
+	);
+}
+
+/** Whether an entry means this file, by whatever name it is called: for what restricts, not for what allows. */
+export function means(
+	entry: string,
+	executable: Executable,
+	directories: readonly string[],
+): boolean {
+	if (names(entry, executable, directories)) return true;
+	if (!isBareName(entry)) return false;
+	const meant = findExecutable(entry, directories, "/");
+	return (
+		meant !== undefined &&
+		!isMultiCall(meant) &&
+		meant.device === executable.device &&
+		meant.inode === executable.inode
+	);
+}
+
+/** Whether a rule names the path by which an executable was found, not only the file behind it. */
+export function isNamedAsFound(
+	executable: Executable,
+	rules: readonly AllowRule[],
+	directories: readonly string[],
+): boolean {
+	return rules.some(({ executable: entry }) =>
+		isBareName(entry)
+			? findExecutable(entry, directories, "/")?.found === executable.found
+			: matchesPath(executable.found, entry),
 	);
 }
 

@@ -17,6 +17,9 @@ export interface ArgumentPolicy {
 	readonly batchFile: boolean;
 }
 
+/** Characters of all arguments: what Linux takes by default (execve(2)). */
+const MAX_BLOCK = 2 * 2 ** 20;
+
 const METACHARACTERS: readonly (readonly [string, string])[] = [
 	["$(", "$("],
 	["`", "a backtick"],
@@ -45,6 +48,14 @@ export function checkArguments(
 			`Too many arguments: ${args.length} > ${policy.maxCount} (maxArgumentCount)`,
 			"Pass fewer arguments, for example through a file or standard input; or the user raises maxArgumentCount.",
 			{ key: "maxArgumentCount" },
+		);
+	}
+	const total = args.reduce((sum, arg) => sum + arg.length, 0);
+	if (total > MAX_BLOCK) {
+		throw violation(
+			"argument_limit",
+			`Arguments too long: ${total} characters > ${MAX_BLOCK}`,
+			"Pass long data through a file or standard input.",
 		);
 	}
 	for (const [index, arg] of args.entries()) checkOne(arg, index, policy);

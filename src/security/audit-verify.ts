@@ -69,6 +69,15 @@ export function verifyLog(path: string): Verification {
 	return { files, records, chains, faults };
 }
 
+/** Whether a line is, to the letter, what was written: a key given twice would be read as one. */
+function isWrittenAs(record: object, line: string): boolean {
+	try {
+		return JSON.stringify(record) === line;
+	} catch {
+		return false;
+	}
+}
+
 /** A record's place in its chain, or what is wrong with the line. */
 function readRecord(
 	line: string,
@@ -80,6 +89,7 @@ function readRecord(
 		return "not a record: the line is cut off or was changed";
 	}
 	if (typeof record !== "object" || record === null) return "not a record";
+	if (!isWrittenAs(record, line)) return "the line was changed";
 	const { hash, ...rest } = record as Record<string, unknown>;
 	const { seq, prev } = rest;
 	if (

@@ -103,42 +103,52 @@ export class AuditFile implements AuditLog {
 export function masked(event: AuditEvent): AuditEvent {
 	const { level, operation, executable, args, cwd, pid, agent } = event;
 	const { result, reason, bytes } = event;
+	const fewer = (args ?? []).slice(0, MOST_ARGUMENTS).map(cut);
 	return {
 		level,
 		operation,
 		executable: executable && cut(executable),
-		args: args && shortened(maskArguments(args.map(cut))),
+		args: args && shortened(maskArguments(fewer), args.length),
 		cwd: cwd && cut(cwd),
 		pid,
 		agent: agent && cut(agent),
 		result,
-		reason: reason && cut(maskReason(cut(reason), args ?? [])),
+		reason: reason && cut(maskReason(cut(reason), fewer)),
 		bytes,
 	};
 }
 
 /** Characters of one text, and arguments, that a record holds; what is more is counted. */
-const LONGEST_TEXT = 4096;
-const MOST_ARGUMENTS = 100;
+const LONGEST_TEXT = 512;
+const MOST_ARGUMENTS = 50;
+/** Characters of all arguments of a record: an agent must not be able to push older records out of the log. */
+const LONGEST_ARGUMENTS = 2048;
 
 const cut = (text: string) => shorten(text, LONGEST_TEXT);
 
-function shortened(args: readonly string[]): readonly string[] {
-	const more = args.length - MOST_ARGUMENTS;
-	return more > 0
-		? [...args.slice(0, MOST_ARGUMENTS), `... (${more} more)`]
-		: args;
+/** The first of the arguments that fit, and how many are missing. */
+function shortened(args: readonly string[], count: number): readonly string[] {
+	let room = LONGEST_ARGUMENTS;
+	const shown = args.filter((arg) => {
+		room -= JSON.stringify(arg).length;
+		return room >= 0;
+	});
+	const more = count - shown.length;
+	return more > 0 ? [...shown, `... (${more} more)`] : shown;
 }
 
 /** A reason may quote an argument, which is then masked as the argument is. */
 function maskReason(reason: string, args: readonly string[]): string {
 	const shown = maskArguments(args);
-	const unquoted = args.reduce((text, arg, index) => {
-		const mask = shown[index] ?? arg;
-		if (mask === arg || arg === "") return text;
-		return text.replaceAll(quote(arg), quote(mask)).replaceAll(arg, mask);
-	}, reason);
-	return maskText(unquoted);
+	const secrets = args.filter(
+		(arg, index) => arg !== "" && shown[index] !== arg,
+	);
+	if (secrets.length === 0) return maskText(reason);
+	// In one pass, the longest first: what was put in is not looked at again.
+	const forms = [...new Set(secrets.flatMap((arg) => [quote(arg), arg]))]
+		.sort((a, b) => b.length - a.length)
+		.map((form) => RegExp.escape(form));
+	return maskText(reason.replace(new RegExp(forms.join("|"), "g"), "***"));
 }
 
 /** The audit log that a configuration asks for. */

@@ -15,6 +15,10 @@ export type Ask = (question: string) => Promise<Answer>;
 /** What a user has to see of a launch to judge it. */
 export interface LaunchShown {
 	readonly file: string;
+	/** The name by which it is called, which some programs go by. */
+	readonly calledAs: string;
+	/** The files that it starts, where it is a wrapper. */
+	readonly inner: readonly string[];
 	readonly args: readonly string[];
 	readonly cwd: string;
 	/** What the request adds to the environment. */
@@ -47,10 +51,15 @@ export class Approvals {
 
 /** The question about a launch: every argument by itself, nothing left out. */
 export function launchQuestion(launch: LaunchShown): string {
-	const { file, args, cwd, env, stdin, agent } = launch;
+	const { file, calledAs, inner, args, cwd, env, stdin, agent } = launch;
+	const length = args.reduce((sum, arg) => sum + arg.length, 0);
+	// It would not be asked; there is no use in writing it out.
+	if (length > LONGEST_QUESTION) return " ".repeat(length);
 	return [
 		`${visible(agent)} wants to start a program:`,
 		`executable: ${visible(file)}`,
+		...(calledAs === file ? [] : [`called as: ${visible(calledAs)}`]),
+		...inner.map((path) => `which starts: ${visible(path)}`),
 		...(args.length === 0 ? ["no arguments"] : []),
 		...args.map((arg, index) => `argument ${index + 1}: ${visible(arg)}`),
 		`directory: ${visible(cwd)}`,
@@ -136,8 +145,8 @@ function refusal(answer: Exclude<Answer, "approved">): ProcessError {
  * an agent show the user something else than what runs.
  */
 function visible(text: string): string {
-	return JSON.stringify(text).replace(
-		/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}]/gu,
+	return JSON.stringify(text.slice(0, LONGEST_QUESTION + 1)).replace(
+		/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}\p{Default_Ignorable_Code_Point}\u2800\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]/gu,
 		(character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
 	);
 }

@@ -1,5 +1,6 @@
 import type { Config } from "../config/schema.ts";
 import { violation } from "../errors.ts";
+import { CODE, HARMLESS } from "./code-variables.ts";
 
 export type Environment = Readonly<Record<string, string>>;
 
@@ -21,42 +22,6 @@ const MINIMAL_WINDOWS = [
 	...["ProgramFiles", "ProgramFiles(x86)", "ProgramW6432"],
 	...["CommonProgramFiles", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE"],
 	...["COMPUTERNAME", "TERM", "SHELL"],
-];
-
-/**
- * Variables that make a program load or run something: to set one is to run
- * code. Compared without case everywhere: npm reads its own in lower case, and
- * Windows knows no case.
- */
-const CODE = [
-	...["LD_*", "DYLD_*", "GLIBC_TUNABLES", "GCONV_PATH"],
-	...["PATH", "PATHEXT", "COMSPEC", "SystemRoot", "windir", "SHELL"],
-	...["BASH_ENV", "BASH_FUNC_*", "ENV", "ZDOTDIR", "PROMPT_COMMAND"],
-	...["IFS", "SHELLOPTS", "BASHOPTS", "PS4"],
-	...["NODE_OPTIONS", "NODE_PATH", "NODE_REPL_EXTERNAL_MODULE", "BUN_*"],
-	...["NPM_CONFIG_*", "MCP_PROCESS_*"],
-	...["PYTHONPATH", "PYTHONSTARTUP", "PYTHONHOME", "PYTHONINSPECT"],
-	...["PYTHONUSERBASE", "PYTHONEXECUTABLE", "PYTHONBREAKPOINT"],
-	...["PYTHONWARNINGS", "PYTHONPLATLIBDIR"],
-	...["PERL5LIB", "PERLLIB", "PERL5OPT", "PERL5DB", "RUBYLIB", "RUBYOPT"],
-	...["JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "CLASSPATH"],
-	...["MAVEN_OPTS", "MAVEN_ARGS", "GRADLE_OPTS"],
-	...["LUA_PATH*", "LUA_CPATH*", "LUA_INIT*", "PHPRC", "PHP_INI_SCAN_DIR"],
-	...["DOTNET_STARTUP_HOOKS", "CORECLR_*", "COR_*"],
-	...["GIT_SSH*", "GIT_EXTERNAL_DIFF", "GIT_CONFIG*", "GIT_PAGER"],
-	...["GIT_EDITOR", "GIT_SEQUENCE_EDITOR", "GIT_ASKPASS", "SSH_ASKPASS*"],
-	...["GIT_EXEC_PATH", "GIT_PROXY_COMMAND", "GIT_TEMPLATE_DIR"],
-	...["PAGER", "MANPAGER", "LESSOPEN", "LESSCLOSE", "EDITOR", "VISUAL"],
-	...[
-		"BROWSER",
-		"MAKEFLAGS",
-		"GOFLAGS",
-		"RUSTC",
-		"RUSTC_*",
-		"CARGO_BUILD_RUSTC*",
-	],
-	...["OPENSSL_CONF", "OPENSSL_ENGINES", "OPENSSL_MODULES"],
-	...["GTK_MODULES", "GTK_PATH", "QT_PLUGIN_PATH"],
 ];
 
 /** What a child is given, and what was left out of a request. */
@@ -105,7 +70,7 @@ export function buildEnvironment(
 
 /** Whether a variable makes programs load code, whatever the configuration says. */
 export function isCodeVariable(name: string): boolean {
-	return matchesAny(name, CODE, true);
+	return matchesAny(name, CODE, true) && !matchesAny(name, HARMLESS, true);
 }
 
 function minimal(): readonly string[] {

@@ -1,7 +1,7 @@
 import { readlinkSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { ProcessError, shorten, violation } from "../errors.ts";
-import { type AllowRule, isListed, matchingRules } from "./allowlist.ts";
+import { type AllowRule, isListed, matchingRules, means } from "./allowlist.ts";
 import { checkArguments } from "./arguments.ts";
 import { type Attempt, describe, type Layer } from "./attempt.ts";
 import { intendedDirectory } from "./directory.ts";
@@ -59,9 +59,12 @@ const dangerousLayer: Layer = {
 					: `${shown} is ${builtIn}`,
 				executable,
 			);
-		const added = config.additionalBlockedExecutables.map(programName);
-		if (!names.some((name) => added.includes(name)))
-			return "not a known danger";
+		const added = config.additionalBlockedExecutables;
+		const isAdded =
+			names.some((name) => added.map(programName).includes(name)) ||
+			(executable &&
+				added.some((entry) => means(entry, executable, policy.searchPath)));
+		if (!isAdded) return "not a known danger";
 		throw violation(
 			"dangerous_executable",
 			`Executable is blocked for security reasons: ${shown} (additionalBlockedExecutables)`,

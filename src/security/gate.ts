@@ -1,6 +1,6 @@
 import { ProcessError, shorten, violation } from "../errors.ts";
-import { names } from "./allowlist.ts";
-import type { Attempt, LaunchRequest, Layer, Probes } from "./attempt.ts";
+import { means } from "./allowlist.ts";
+import type { Attempt, LaunchRequest, Probes } from "./attempt.ts";
 import type { AuditLog } from "./audit.ts";
 import {
 	Approvals,
@@ -8,9 +8,18 @@ import {
 	launchQuestion,
 	requireApproval,
 } from "./confirmation.ts";
-import type { BuiltEnvironment, Environment } from "./environment.ts";
+import type { Environment } from "./environment.ts";
 import type { Executable } from "./executable.ts";
-import { LAYERS } from "./layers.ts";
+import {
+	areSameFiles,
+	argv0Of,
+	innerOf,
+	isPassed,
+	judge,
+	type Passed,
+	runLayer,
+} from "./judge.ts";
+import { COUNTING_LAYERS, LAYERS } from "./layers.ts";
 import { withPlace } from "./place.ts";
 import type { Policy } from "./policy.ts";
 import type { LaunchLedger, Release } from "./rate-limit.ts";
@@ -26,6 +35,10 @@ class AdmittedLaunch {
 
 	constructor(
 		readonly executable: Executable,
+		/** What the program is told that it is called. */
+		readonly argv0: string,
+		/** The files that it starts, where it is a wrapper. */
+		readonly inner: readonly Executable[],
 		readonly args: readonly string[],
 		readonly env: Environment,
 		/** Absolute, links resolved. */
@@ -38,7 +51,7 @@ class AdmittedLaunch {
 		release: Release,
 	) {
 		this.#release = release;
-		for (const part of [executable, args, env, limits, warnings, this])
+		for (const part of [executable, inner, args, env, limits, warnings, this])
 			Object.freeze(part);
 	}
 
@@ -64,14 +77,6 @@ export interface Explanation {
 	readonly allowed: boolean;
 	readonly executable: Executable | undefined;
 	readonly layers: readonly Verdict[];
-}
-
-/** An attempt that every layer passed. */
-interface Passed extends Attempt {
-	readonly executable: Executable;
-	readonly built: BuiltEnvironment;
-	readonly cwd: string;
-	readonly limits: Limits;
 }
 
 const CONFIRMATION = "confirmation";
@@ -103,8 +108,11 @@ export class Gate {
 		let passed: Passed;
 		try {
 			passed = judge(attempt);
-			if (this.#needsApproval(passed))
+			if (this.#needsApproval(passed)) {
 				passed = await this.#approved(request, passed, ask);
+				// Others may have been let in since; from here to enter() is one turn.
+				for (const layer of COUNTING_LAYERS) runLayer(layer, passed);
+			}
 		} catch (error) {
 			this.#recordRefusal(attempt, error);
 			throw error;
@@ -121,6 +129,8 @@ export class Gate {
 		});
 		return new AdmittedLaunch(
 			executable,
+			argv0Of(passed),
+			innerOf(passed),
 			[...request.args],
 			built.env,
 			cwd,
@@ -191,7 +201,7 @@ export class Gate {
 			requireConfirmation ||
 			rules.some((rule) => rule.requireConfirmation === true) ||
 			requireConfirmationFor.some(
-				(entry) => executable && names(entry, executable, policy.searchPath),
+				(entry) => executable && means(entry, executable, policy.searchPath),
 			);
 		const isSettled = executable && this.#approvals.suffices(executable.real);
 		if (required && !isSettled) return true;
@@ -213,14 +223,18 @@ export class Gate {
 			),
 		);
 		try {
-			const question = { file, args, cwd, env, stdin, agent };
+			const calledAs = argv0Of(shown);
+			const inner = innerOf(shown).map(({ real }) => real);
+			const question = {
+				...{ file, calledAs, inner, args, cwd, env, stdin, agent },
+			};
 			await requireApproval(ask, launchQuestion(question));
 		} catch (error) {
 			throw withPlace(error, this.policy, shown.rules, CONFIRMATION);
 		}
 		// The world went on while the user thought.
 		const now = judge(this.#attempt(request));
-		if (now.cwd !== cwd || !isSameFile(now.executable, executable)) {
+		if (now.cwd !== cwd || !areSameFiles(now, shown)) {
 			throw violation(
 				"unsafe_location",
 				`${file} or its directory was changed while the user was asked`,
@@ -248,35 +262,4 @@ export class Gate {
 				: String(error),
 		});
 	}
-}
-
-/** @throws ProcessError of the first layer that refuses */
-function judge(attempt: Attempt): Passed {
-	for (const layer of LAYERS) runLayer(layer, attempt);
-	if (!isPassed(attempt))
-		throw new Error("a layer passed a launch without judging it");
-	return attempt;
-}
-
-function isPassed(attempt: Attempt): attempt is Passed {
-	const { executable, built, cwd, limits } = attempt;
-	return [executable, built, cwd, limits].every((part) => part !== undefined);
-}
-
-function runLayer(layer: Layer, attempt: Attempt): void {
-	try {
-		layer.check(attempt);
-	} catch (error) {
-		throw withPlace(error, attempt.policy, attempt.rules, layer.name);
-	}
-}
-
-/** Whether two looks at a path saw the same file with the same content. */
-export function isSameFile(one: Executable, other: Executable): boolean {
-	return (
-		one.real === other.real &&
-		one.device === other.device &&
-		one.inode === other.inode &&
-		one.changed === other.changed
-	);
 }

@@ -95,13 +95,15 @@ const timeLayer: Layer = {
 	},
 };
 
+/** What changes with every launch that is let in. */
+export const COUNTING_LAYERS: readonly Layer[] = [concurrencyLayer, rateLayer];
+
 /** Every layer, in the order in which they are asked; the user's confirmation comes after them. */
 export const LAYERS: readonly Layer[] = [
 	...EXECUTABLE_LAYERS,
 	environmentLayer,
 	directoryLayer,
 	resourcesLayer,
-	concurrencyLayer,
-	rateLayer,
+	...COUNTING_LAYERS,
 	timeLayer,
 ];

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, constants, openSync, readSync, statSync } from "node:fs";
 import type { Executable } from "./executable.ts";
 
 /** This program's own file, where it is a program of its own. */
@@ -36,7 +36,7 @@ export function isSelf(executable: Executable, self: SelfFile): boolean {
 }
 
 function tailOf(path: string, size: number): Buffer {
-	const fd = openSync(path, "r");
+	const fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
 	try {
 		const tail = Buffer.alloc(Math.min(TAIL, size));
 		readSync(fd, tail, 0, tail.length, size - tail.length);

@@ -1,5 +1,5 @@
 import { ProcessError, violation } from "../errors.ts";
-import { names } from "./allowlist.ts";
+import { isNamedAsFound, names } from "./allowlist.ts";
 import { type Attempt, describe, type Layer } from "./attempt.ts";
 import {
 	buildEnvironment,
@@ -8,12 +8,15 @@ import {
 } from "./environment.ts";
 import {
 	isBareName,
+	isMultiCall,
 	judgedNames,
 	multiCallAsItself,
+	programName,
 	withoutVersion,
 } from "./executable.ts";
 import { isShellName } from "./names.ts";
-import { interpreterOf } from "./script.ts";
+import { quote } from "./quote.ts";
+import { interpreterOf, isLoadable } from "./script.ts";
 import { innerCommand, isWrapper } from "./wrapper.ts";
 
 const MAX_WRAPPERS = 8;
@@ -30,12 +33,30 @@ export function shellLayer(inner: () => readonly Layer[]): Layer {
 			const { request, executable, policy } = attempt;
 			const judged = judgedNames(request.executable, executable);
 			if (policy.config.blockShellInterpreters) refuseShell(judged, attempt);
-			const wrapper = judged.find(isWrapper);
+			const wrapper = wrapperOf(judged, attempt);
 			return wrapper === undefined
 				? "not a shell"
 				: judgeInner(wrapper, attempt, inner());
 		},
 	};
+}
+
+/**
+ * The wrapper that a program is. Its file tells, and only of a multi-call
+ * program the name by which it is called: a link named timeout to env is env.
+ */
+function wrapperOf(
+	judged: readonly string[],
+	{ request, executable }: Attempt,
+): string | undefined {
+	const wrappers = judged.filter(isWrapper);
+	if (wrappers.length === 0 || !executable || isMultiCall(executable))
+		return wrappers[0];
+	const own = programName(executable.real);
+	if (wrappers.every((name) => name === own)) return own;
+	throw unjudgeable(
+		`${describe(request.executable, executable)} is called by another name than its own`,
+	);
 }
 
 function refuseShell(judged: readonly string[], attempt: Attempt): void {
@@ -107,13 +128,42 @@ function judgeInner(
 	} catch (error) {
 		throw innerRefusal(error, wrapper);
 	}
+	refuseMovable(wrapper, nested);
 	if (inner.isOpen) refuseUnjudged(wrapper, nested);
-	if (inner.changesEnv && nested.rules?.some((rule) => rule.env))
+	if (inner.changesEnv && setsEnv(nested))
 		throw unjudgeable(
 			`${wrapper} changes the environment that the rule for ${inner.executable} sets`,
 		);
 	attempt.inner = nested;
 	return `${wrapper} starts ${describe(inner.executable, nested.executable)}, which is allowed`;
+}
+
+/** Whether a rule of a program, or of one that it wraps, sets variables. */
+function setsEnv({ rules = [], inner }: Attempt): boolean {
+	return rules.some((rule) => rule.env) || (inner ? setsEnv(inner) : false);
+}
+
+/**
+ * The wrapper looks for its program again, later and in its own way: it has to
+ * be named so that no link and no working directory can turn the name elsewhere
+ * meanwhile, and be a file that the system itself can start, as execvp(3) gives
+ * any other to a shell.
+ */
+function refuseMovable(wrapper: string, nested: Attempt): void {
+	const { request, executable, rules = [], policy } = nested;
+	if (!executable) return;
+	const isFixed =
+		isBareName(request.executable) ||
+		(request.executable === executable.real &&
+			isNamedAsFound(executable, rules, policy.searchPath));
+	if (!isFixed)
+		throw unjudgeable(
+			`${wrapper} would look for ${quote(request.executable)} again; name it by its bare name or its real path`,
+		);
+	if (policy.config.blockShellInterpreters && !isLoadable(executable.real))
+		throw unjudgeable(
+			`${wrapper} would give ${quote(executable.real)}, which is no program, to a shell`,
+		);
 }
 
 /** Variables that a wrapper sets are held to what holds for a request's, but can't be removed. */

@@ -91,9 +91,21 @@ const SYNTAX: Readonly<Record<string, Syntax>> = {
 		valued: [],
 		operands: 1,
 	},
+	...opaqueWrappers(
+		...["prlimit", "setarch", "linux32", "linux64", "i386", "x86_64"],
+		...["uname26", "choom", "setpriv", "uclampset", "numactl", "ld.so"],
+		...["ld-linux.so", "ld-linux-x86-64.so", "ld-linux-aarch64.so"],
+		...["systemd-run", "runuser", "capsh", "bwrap", "start-stop-daemon"],
+	),
 	script: { flags: [], valued: [], requires: [] },
 	parallel: { flags: [], valued: [], requires: [] },
 };
+
+/** Programs that start others in ways that are not read here. */
+function opaqueWrappers(...names: string[]): Record<string, Syntax> {
+	const syntax: Syntax = { flags: [], valued: [], requires: [] };
+	return Object.fromEntries(names.map((name) => [name, syntax]));
+}
 
 /** Whether a program starts another one that its arguments name. */
 export function isWrapper(name: string): boolean {
@@ -102,6 +114,7 @@ export function isWrapper(name: string): boolean {
 
 /** GNU's programs have a g before their names where the system has its own (gtimeout). */
 function plain(name: string): string {
+	if (name.startsWith("ld-")) return name.replace(/\.so\..*$/, ".so");
 	const bare = name.slice(1);
 	return name.startsWith("g") && Object.hasOwn(SYNTAX, bare) ? bare : name;
 }
@@ -132,7 +145,7 @@ export function innerCommand(called: string, args: readonly string[]): Inner {
 		if (option.takesNext) at++;
 	}
 	if (syntax.requires && !syntax.requires.some((option) => given.has(option)))
-		return opaque(`${name} hands its arguments to a shell`);
+		return opaque(`${name} starts programs in a way that can't be judged`);
 	const env: Record<string, string> = {};
 	if (syntax.assignments) {
 		for (let arg = args[at]; arg?.includes("="); arg = args[++at]) {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { shorten } from "../errors.ts";
 import type { ManagedProcess } from "../process/process.ts";
 import { CAUSES, STATES } from "../process/process.ts";
 
@@ -36,6 +37,18 @@ export const termination = z
 		endedAt: z.string().describe("When, ISO 8601, UTC."),
 	})
 	.describe("How the process ended.");
+
+const MOST_SHOWN = 50;
+const LONGEST_SHOWN = 200;
+
+/** Arguments as results show them: a list of processes must not drown the one who reads it. */
+export function shownArgs(args: readonly string[]): string[] {
+	const more = args.length - MOST_SHOWN;
+	const shown = args
+		.slice(0, MOST_SHOWN)
+		.map((arg) => shorten(arg, LONGEST_SHOWN));
+	return more > 0 ? [...shown, `... (${more} more)`] : shown;
+}
 
 /** The fields of a result that say how a process ended; none while it runs. */
 export function terminationOf(process: ManagedProcess): {

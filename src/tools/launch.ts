@@ -13,6 +13,7 @@ export const processStart = defineTool({
 		executable: z
 			.string()
 			.min(1)
+			.max(4096)
 			.describe(
 				"Program: a name looked up in the server's PATH (node), or a path (absolute, or relative to cwd).",
 			),
@@ -23,6 +24,7 @@ export const processStart = defineTool({
 		cwd: z
 			.string()
 			.min(1)
+			.max(4096)
 			.optional()
 			.describe(
 				"Working directory. Default: the server's own, or the first one that the policy allows.",

@@ -9,9 +9,13 @@ export const processCheckPolicy = defineTool({
 		"Tells whether process_start would be allowed with the same executable, args, cwd and env, and why: the verdict of each layer of the policy, in order. Starts nothing. Ask it before planning with a program, rather than trying.",
 	kind: "reads",
 	input: z.strictObject({
-		executable: z.string().min(1).describe("Program, as for process_start."),
+		executable: z
+			.string()
+			.min(1)
+			.max(4096)
+			.describe("Program, as for process_start."),
 		args: z.array(z.string()).default([]).describe("Arguments."),
-		cwd: z.string().min(1).optional().describe("Working directory."),
+		cwd: z.string().min(1).max(4096).optional().describe("Working directory."),
 		env: z
 			.record(z.string(), z.string())
 			.default({})

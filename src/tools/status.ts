@@ -9,6 +9,7 @@ import {
 	exitCode,
 	exitCodeOf,
 	pid,
+	shownArgs,
 	startTime,
 	state,
 	termination,
@@ -147,7 +148,9 @@ export const processList = defineTool({
 					pid,
 					name: z.string().optional().describe("The name it was given."),
 					command: z.string().describe("The executable as it was asked for."),
-					args: z.array(z.string()).describe("Its arguments."),
+					args: z
+						.array(z.string())
+						.describe("Its arguments; long ones, and more than 50, are cut."),
 					state,
 					startTime,
 					uptime,
@@ -172,7 +175,7 @@ export const processList = defineTool({
 					name: process.identity.name,
 				}),
 				command: process.identity.command,
-				args: [...process.identity.args],
+				args: shownArgs(process.identity.args),
 				state: process.state,
 				startTime: process.startedAt.toISOString(),
 				uptime: process.uptime,
@@ -192,7 +195,9 @@ export const processGetStatus = defineTool({
 	output: z.object({
 		pid,
 		command: z.string().describe("The executable as it was asked for."),
-		args: z.array(z.string()).describe("Its arguments."),
+		args: z
+			.array(z.string())
+			.describe("Its arguments; long ones, and more than 50, are cut."),
 		cwd: z.string().describe("Its working directory, links resolved."),
 		state,
 		startTime,
@@ -220,7 +225,7 @@ async function statusOf(manager: ProcessManager, pid: number) {
 	return {
 		pid,
 		command,
-		args: [...args],
+		args: shownArgs(args),
 		cwd,
 		state: process.state,
 		startTime: process.startedAt.toISOString(),

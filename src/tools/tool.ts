@@ -2,7 +2,7 @@ import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types.js";
 import { z } from "zod";
 import { formatPath } from "../config/document.ts";
 import { describeIssue } from "../config/issues.ts";
-import { messageOf, ProcessError, shorten } from "../errors.ts";
+import { diagnose, messageOf, ProcessError, shorten } from "../errors.ts";
 import type { ProcessManager } from "../process/manager.ts";
 import type { Ask } from "../security/confirmation.ts";
 
@@ -122,11 +122,13 @@ function parseInput<I extends z.ZodObject>(
 ): z.output<I> {
 	const result = schema.safeParse(raw);
 	if (result.success) return result.data;
-	const problems = result.error.issues.flatMap((issue) =>
-		describeIssue(issue, (path) =>
-			path.length === 0 ? Object.keys(schema.shape) : [],
-		),
-	);
+	const problems = result.error.issues
+		.slice(0, MOST_ISSUES)
+		.flatMap((issue) =>
+			describeIssue(issue, (path) =>
+				path.length === 0 ? Object.keys(schema.shape) : [],
+			),
+		);
 	const [first] = problems;
 	throw new ProcessError(
 		"INVALID_ARGUMENT",
@@ -141,6 +143,9 @@ function parseInput<I extends z.ZodObject>(
 			: undefined,
 	);
 }
+
+/** Complaints that a refusal of bad input holds. */
+const MOST_ISSUES = 10;
 
 function success(result: Record<string, unknown>): CallToolResult {
 	return {
@@ -158,7 +163,7 @@ function failure(error: unknown): CallToolResult {
 					`Internal error: ${messageOf(error)}`,
 					"This is a defect of the server; the call may work in another form.",
 				);
-	if (known !== error) console.error("mcp-process: internal error:", error);
+	if (known !== error) diagnose(`internal error: ${stackOf(error)}`);
 	const { code, message, remediation, details } = known;
 	const body = {
 		status: "error",
@@ -172,6 +177,12 @@ function failure(error: unknown): CallToolResult {
 		isError: true,
 		content: [{ type: "text", text: JSON.stringify(body) }],
 	};
+}
+
+function stackOf(error: unknown): string {
+	return error instanceof Error
+		? (error.stack ?? error.message)
+		: String(error);
 }
 
 /** Characters of one text of a failure; messages repeat what the model gave, which has no bound. */

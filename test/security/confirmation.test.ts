@@ -43,6 +43,8 @@ describe("an answer", () => {
 describe("a question", () => {
 	const launch = {
 		file: "/usr/bin/python3",
+		calledAs: "/usr/bin/python3",
+		inner: [],
 		args: ["-", "two\nlines"],
 		cwd: "/srv",
 		env: { A: "1" },
