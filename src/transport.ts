@@ -4,7 +4,7 @@ import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
 import { messageOf, shorten } from "./errors.ts";
 
 /** Bytes of one message; a longer line is skipped and refused. */
-const MAX_LINE = 16 * 2 ** 20;
+const MAX_LINE = 32 * 2 ** 20;
 const NEWLINE = 0x0a;
 
 // Error codes of JSON-RPC 2.0, section 5.1.

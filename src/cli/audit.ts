@@ -29,8 +29,10 @@ export function verify(path: string | undefined): {
 	readonly intact: boolean;
 } {
 	const log = existing(target(path));
-	const { files, records, chains, faults } = reading(log, () => verifyLog(log));
-	const summary = `${log}: ${records} records of ${chains} server starts in ${files.length} files`;
+	const { files, records, chains, isShortened, faults } = reading(log, () =>
+		verifyLog(log),
+	);
+	const summary = `${log}: ${records} records of ${chains} server starts in ${files.length} files${isShortened ? "; older ones were removed" : ""}`;
 	if (faults.length === 0)
 		return { text: `${summary}: intact\n`, intact: true };
 	const lines = faults

@@ -108,7 +108,7 @@ export class LinuxTree implements Tree, Family {
 		return Math.max(0, ...this.alive().map(countDescriptors));
 	}
 
-	listeningPorts(): readonly number[] {
+	listeningPorts(): readonly number[] | undefined {
 		return listeningPorts(this.alive());
 	}
 

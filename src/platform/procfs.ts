@@ -92,8 +92,13 @@ export function countDescriptors(pid: number): number {
 	}
 }
 
-/** Ports of the listening TCP sockets that the processes hold, ascending. */
-export function listeningPorts(pids: readonly number[]): number[] {
+/** Descriptors that are looked through for sockets; each is a system call. */
+const MOST_DESCRIPTORS = 5000;
+
+/** Ports of the listening TCP sockets that the processes hold, ascending; undefined where they hold too much to look through. */
+export function listeningPorts(pids: readonly number[]): number[] | undefined {
+	const descriptors = pids.reduce((sum, pid) => sum + countDescriptors(pid), 0);
+	if (descriptors > MOST_DESCRIPTORS) return undefined;
 	const sockets = new Set(pids.flatMap(socketsOf));
 	if (sockets.size === 0) return [];
 	const namespace = pids[0];

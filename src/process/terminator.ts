@@ -35,6 +35,42 @@ export async function terminate(
 	request: TerminationRequest,
 ): Promise<TerminationOutcome> {
 	process.blame(request.cause, request.message);
+	// The server's own terminations, and SIGKILL, wait for nobody.
+	const mayWait = request.cause === "terminated" && !request.force;
+	const release = mayWait ? await enter(process) : () => {};
+	try {
+		return await end(process, request);
+	} finally {
+		release();
+	}
+}
+
+/** Terminations of one process that look after it at one time. */
+const MOST_AT_ONCE = 4;
+
+const queues = new WeakMap<
+	ManagedProcess,
+	{ running: number; next: (() => void)[] }
+>();
+
+/** Waits for its turn: each termination looks at the tree again and again, so there must not be many. */
+async function enter(process: ManagedProcess): Promise<() => void> {
+	const queue = queues.get(process) ?? { running: 0, next: [] };
+	queues.set(process, queue);
+	if (queue.running >= MOST_AT_ONCE)
+		await new Promise<void>((resolve) => queue.next.push(resolve));
+	else queue.running++;
+	return () => {
+		const next = queue.next.shift();
+		if (next) next();
+		else queue.running--;
+	};
+}
+
+async function end(
+	process: ManagedProcess,
+	request: TerminationRequest,
+): Promise<TerminationOutcome> {
 	if (!request.force) {
 		process.tree.signal("SIGTERM");
 		// A stopped process gets SIGTERM only when it goes on.

@@ -15,6 +15,8 @@ export interface Verification {
 	readonly records: number;
 	/** Servers that wrote to it, each with a chain of its own. */
 	readonly chains: number;
+	/** As many files are there as are kept, so older ones may have been removed. */
+	readonly isShortened: boolean;
 	readonly faults: readonly Fault[];
 }
 
@@ -66,7 +68,7 @@ export function verifyLog(path: string): Verification {
 			tips.set(hash, seq + 1);
 		}
 	}
-	return { files, records, chains, faults };
+	return { files, records, chains, isShortened: mayStartWithin, faults };
 }
 
 /** Whether a line is, to the letter, what was written: a key given twice would be read as one. */

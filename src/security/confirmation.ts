@@ -105,6 +105,16 @@ export async function requireApproval(
 	if (answer !== "approved") throw refusal(answer);
 }
 
+/** The refusal of a launch while the user has enough to answer. */
+export function tooManyQuestions(): ProcessError {
+	return new ProcessError(
+		"CONFIRMATION_UNAVAILABLE",
+		"The user has too many questions to answer already",
+		"Wait until they are answered.",
+		{ outcome: "too_many", layer: "confirmation" },
+	);
+}
+
 function refusal(answer: Exclude<Answer, "approved">): ProcessError {
 	const details = { outcome: answer };
 	switch (answer) {

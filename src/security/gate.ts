@@ -7,6 +7,7 @@ import {
 	type Ask,
 	launchQuestion,
 	requireApproval,
+	tooManyQuestions,
 } from "./confirmation.ts";
 import type { Environment } from "./environment.ts";
 import type { Executable } from "./executable.ts";
@@ -80,12 +81,16 @@ export interface Explanation {
 }
 
 const CONFIRMATION = "confirmation";
+/** Questions that a user can be asked at one time. */
+const MOST_QUESTIONS = 10;
 /** Characters of a reason that an explanation gives. */
 const LONGEST_REASON = 1000;
 
 /** The one way to start anything. */
 export class Gate {
 	readonly #approvals: Approvals;
+	/** Questions that the user has before them. */
+	#asking = 0;
 
 	constructor(
 		readonly policy: Policy,
@@ -214,6 +219,7 @@ export class Gate {
 		shown: Passed,
 		ask: Ask | undefined,
 	): Promise<Passed> {
+		if (this.#asking >= MOST_QUESTIONS) throw tooManyQuestions();
 		const { executable, cwd, built } = shown;
 		const { args, stdin, agent } = request;
 		const file = executable.real;
@@ -222,6 +228,7 @@ export class Gate {
 				([name, value]) => built.env[name] === value,
 			),
 		);
+		this.#asking++;
 		try {
 			const calledAs = argv0Of(shown);
 			const inner = innerOf(shown).map(({ real }) => real);
@@ -231,6 +238,8 @@ export class Gate {
 			await requireApproval(ask, launchQuestion(question));
 		} catch (error) {
 			throw withPlace(error, this.policy, shown.rules, CONFIRMATION);
+		} finally {
+			this.#asking--;
 		}
 		// The world went on while the user thought.
 		const now = judge(this.#attempt(request));

@@ -26,6 +26,7 @@ export const processTerminate = defineTool({
 		timeout: z
 			.number()
 			.min(0)
+			.max(600_000)
 			.default(5000)
 			.describe("Milliseconds between SIGTERM and SIGKILL."),
 	}),

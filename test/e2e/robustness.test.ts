@@ -186,7 +186,7 @@ describe("a launch that can't be", () => {
 				executable: "true",
 				args: Array.from({ length: 200 }, () => "a".repeat(100_000)),
 			},
-			"SPAWN_FAILED",
+			"SECURITY_VIOLATION",
 			/too long/i,
 		),
 	);
