@@ -61,7 +61,9 @@ const dangerousLayer: Layer = {
 			);
 		const added = config.additionalBlockedExecutables;
 		const isAdded =
-			names.some((name) => added.map(programName).includes(name)) ||
+			names.some((name) =>
+				added.map((entry) => programName(entry)).includes(name),
+			) ||
 			(executable &&
 				added.some((entry) => means(entry, executable, policy.searchPath)));
 		if (!isAdded) return "not a known danger";

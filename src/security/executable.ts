@@ -1,8 +1,7 @@
 import { accessSync, constants, realpathSync, statSync } from "node:fs";
-import { basename, delimiter, isAbsolute, join, resolve } from "node:path";
+import { delimiter, isAbsolute, join, posix, resolve, win32 } from "node:path";
 
 const WINDOWS = process.platform === "win32";
-const CASELESS = WINDOWS || process.platform === "darwin";
 
 /** What Windows appends to a bare name, in the order in which cmd.exe tries them. */
 const WINDOWS_EXTENSIONS = [".com", ".exe", ".bat", ".cmd"];
@@ -97,15 +96,27 @@ export function fingerprint(
 	return { device: dev, inode: ino, mode, changed: ctimeMs };
 }
 
-/** A path's last part as the tables of names know it. */
-export function programName(path: string): string {
-	const name = WINDOWS
-		? basename(path)
-				.replace(/:.*$/, "")
-				.replace(/[. ]+$/, "")
-				.replace(/\.(exe|com|bat|cmd)$/i, "")
-		: basename(path);
-	return CASELESS ? name.toLowerCase() : name;
+/**
+ * A path's last part as the tables of names know it. On Windows that is without
+ * what the system takes away from a name (trailing dots and spaces), adds to it
+ * (.exe) or keeps beside it (an alternate stream); there and on macOS, whose file
+ * systems know no case, in lower case.
+ */
+export function programName(
+	path: string,
+	platform: NodeJS.Platform = process.platform,
+): string {
+	if (platform !== "win32") {
+		const name = posix.basename(path);
+		return platform === "darwin" ? name.toLowerCase() : name;
+	}
+	return win32
+		.basename(path.replace(/^[a-z]:(?![\\/])/i, ""))
+		.replace(/:.*$/, "")
+		.replace(/[. ]+$/, "")
+		.replace(/\.(exe|com|bat|cmd)$/i, "")
+		.replace(/[. ]+$/, "")
+		.toLowerCase();
 }
 
 /** `bash-5.2` and `python3.11` without their versions. */

@@ -1,7 +1,8 @@
 import { describe, expect, it, setDefaultTimeout } from "bun:test";
 import { mkdirSync, readFileSync, symlinkSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { runCommand } from "../support/command.ts";
+import { PYTHON } from "../support/programs.ts";
 import { RawServer } from "../support/raw.ts";
 import { eventually, Scratch, type Success } from "../support/server.ts";
 
@@ -184,6 +185,26 @@ describe("under the sample configuration", () => {
 		expect(broken.stdout).toContain("error TS2322");
 		expect(broken.exitCode).toBe(2);
 	});
+
+	it.skipIf(process.platform !== "linux")(
+		"a virtual environment's python runs in it, as the plain one that it is",
+		async () => {
+			using scratch = new Scratch();
+			const made = Bun.spawnSync([
+				...[PYTHON, "-m", "venv", "--without-pip"],
+				join(scratch.path, ".venv"),
+			]);
+			expect(made.success).toBe(true);
+			await using server = await RawServer.start(
+				{ allowedExecutables: ["python3"], argumentValidation: "literal" },
+				{ env: { PATH: dirname(PYTHON) } },
+			);
+			const alias = join(scratch.path, ".venv/bin/python3");
+			const code = "import sys; print(sys.prefix)";
+			const { stdout } = await run(server, alias, ["-c", code]);
+			expect(stdout).toBe(`${join(scratch.path, ".venv")}\n`);
+		},
+	);
 
 	it.skipIf(!hasPytest())("pytest runs a package's tests", async () => {
 		using scratch = new Scratch();

@@ -121,19 +121,20 @@ describe("names", () => {
 	});
 
 	it.skipIf(!POSIX)("are a path's last part", () => {
-		expect(["/usr/bin/node", "node", "rm/", "/", ""].map(programName)).toEqual([
-			"node",
-			"node",
-			"rm",
-			"",
-			"",
-		]);
+		expect(
+			["/usr/bin/node", "node", "rm/", "/", ""].map((path) =>
+				programName(path),
+			),
+		).toEqual(["node", "node", "rm", "", ""]);
 	});
 
 	it.skipIf(process.platform !== "linux")(
 		"keep their case and ending on Linux",
 		() => {
-			expect(["RM", "cmd.exe"].map(programName)).toEqual(["RM", "cmd.exe"]);
+			expect(["RM", "cmd.exe"].map((path) => programName(path))).toEqual([
+				"RM",
+				"cmd.exe",
+			]);
 		},
 	);
 

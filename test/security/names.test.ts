@@ -1,4 +1,5 @@
 import { describe, expect, it } from "bun:test";
+import { programName } from "../../src/security/executable.ts";
 import { isDangerousName, isShellName } from "../../src/security/names.ts";
 
 /** The contract's tables, word for word. */
@@ -45,4 +46,26 @@ describe("the table of shells", () => {
 			expect(isShellName(name)).toBe(false);
 		},
 	);
+});
+
+describe("a program's name on Windows", () => {
+	it.each([
+		["C:\\Windows\\System32\\CMD.EXE", "cmd"],
+		["cmd.exe.", "cmd"],
+		["cmd.exe . ", "cmd"],
+		["PowerShell", "powershell"],
+		["C:/tools/net.COM", "net"],
+		["reg.exe::$DATA", "reg"],
+		["x:cmd.exe", "cmd"],
+		["C:\\project\\build.cmd", "build"],
+		["diskpart.exe:stream:$DATA", "diskpart"],
+		["taskkill .exe", "taskkill"],
+	])("%p is %p", (path, name) => {
+		expect(programName(path, "win32")).toBe(name);
+	});
+
+	it("has its case where case matters, and none on macOS", () => {
+		expect(programName("/x/Sudo", "linux")).toBe("Sudo");
+		expect(programName("/x/Sudo", "darwin")).toBe("sudo");
+	});
 });
