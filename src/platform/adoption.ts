@@ -1,5 +1,5 @@
 import {
-	childrenOf,
+	childrenOfMainThread,
 	hasEnded,
 	type ProcStat,
 	readStat,
@@ -22,8 +22,8 @@ export interface Family {
  * what a child started and left behind, in whatever session it put itself.
  */
 export class Adoptions {
-	/** Start times of the children that this process started itself, by pid. */
-	readonly #own = new Map<number, number>();
+	/** The children that this process started itself and that aren't reaped yet. */
+	readonly #own = new Set<number>();
 	/** The family of each orphan, by its pid; undefined where none can be told. */
 	readonly #orphans = new Map<
 		number,
@@ -37,8 +37,12 @@ export class Adoptions {
 
 	/** Notes a child that this process started, which is not an orphan and not ours to reap. */
 	register(pid: number): void {
-		const stat = readStat(pid);
-		if (stat) this.#own.set(pid, stat.startTime);
+		this.#own.add(pid);
+	}
+
+	/** To be called once such a child was reaped, as its pid may come again. */
+	unregister(pid: number): void {
+		this.#own.delete(pid);
 	}
 
 	/** Keeps a session of this process's own, its guard's, out of all this. */
@@ -70,10 +74,11 @@ export class Adoptions {
 
 	/** Looks at this process's children, reaps the orphans that ended, and finds the families of new ones. */
 	#look(): ProcStat[] {
-		const children = childrenOf(process.pid);
+		const children = childrenOfMainThread(process.pid);
 		const living = children.flatMap((pid) => {
-			const stat = readStat(pid);
-			if (!stat || this.#own.get(pid) === stat.startTime) return [];
+			// Most children are this process's own, and there may be a thousand.
+			const stat = this.#own.has(pid) ? undefined : readStat(pid);
+			if (!stat) return [];
 			if (hasEnded(stat)) {
 				this.wait(pid);
 				return [];
@@ -81,8 +86,8 @@ export class Adoptions {
 			return this.#private.has(stat.session) ? [] : [stat];
 		});
 		const pids = new Set(children);
-		for (const map of [this.#own, this.#orphans])
-			for (const pid of map.keys()) if (!pids.has(pid)) map.delete(pid);
+		for (const pid of this.#orphans.keys())
+			if (!pids.has(pid)) this.#orphans.delete(pid);
 		for (const stat of living) {
 			const known = this.#orphans.get(stat.pid);
 			if (known?.startTime === stat.startTime) continue;

@@ -58,13 +58,14 @@ export class LinuxTree implements Tree, Family {
 		this.adoptions?.removeFamily(this);
 	}
 
-	signal(signal: Signal): void {
+	signal(...signals: readonly Signal[]): void {
 		const members = this.#members();
 		const inGroup = members.some(({ group }) => group === this.leader);
-		// The kernel keeps a pid from being used again while it names a group.
-		if (inGroup) sendSignal(-this.leader, signal);
-		for (const { pid, group } of members) {
-			if (group !== this.leader) sendSignal(pid, signal);
+		for (const signal of signals) {
+			// The kernel keeps a pid from being used again while it names a group.
+			if (inGroup) sendSignal(-this.leader, signal);
+			for (const { pid, group } of members)
+				if (group !== this.leader) sendSignal(pid, signal);
 		}
 	}
 

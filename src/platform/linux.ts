@@ -60,6 +60,7 @@ export function createLinux(): Platform {
 			adoptions?.register(pid);
 			adoptions?.keepOut(pid);
 		},
+		reaped: (pid) => adoptions?.unregister(pid),
 		orphans: () => adoptions?.all() ?? [],
 		track(leader, pipes) {
 			adoptions?.register(leader);

@@ -16,8 +16,8 @@ export interface TreeSample {
 
 /** A started process and all that it started, for as long as any of it lives. */
 export interface Tree {
-	/** Signals every living member. */
-	signal(signal: Signal): void;
+	/** Sends every living member these signals, one after the other. */
+	signal(...signals: readonly Signal[]): void;
 	/** Pids of the members that live; a zombie does not. */
 	alive(): readonly number[];
 	/** Undefined once nothing of it lives. */
@@ -78,6 +78,8 @@ export interface Platform {
 	track(leader: number, pipes: ReadonlySet<string>): Tree;
 	/** Notes a child of this server's own: neither it nor what it starts is anybody's orphan. */
 	keepOut(pid: number): void;
+	/** To be called once a child of this server's own was reaped, as its pid may come again. */
+	reaped(pid: number): void;
 	/** What processes left behind and this server adopted; reaps those that ended. */
 	orphans(): readonly Orphan[];
 }

@@ -14,6 +14,7 @@ export function createPortable(): Platform {
 		enforceable: new Set(),
 		hasCapabilities: () => false,
 		keepOut() {},
+		reaped() {},
 		orphans: () => [],
 		track: (leader) => new PortableTree(leader),
 	};
@@ -27,10 +28,11 @@ class PortableTree implements Tree {
 		this.#target = process.platform === "win32" ? leader : -leader;
 	}
 
-	signal(signal: Signal): void {
+	signal(...signals: readonly Signal[]): void {
 		const hasStops = process.platform !== "win32";
-		if (hasStops || signal === "SIGTERM" || signal === "SIGKILL")
-			sendSignal(this.#target, signal);
+		for (const signal of signals)
+			if (hasStops || signal === "SIGTERM" || signal === "SIGKILL")
+				sendSignal(this.#target, signal);
 	}
 
 	alive(): readonly number[] {

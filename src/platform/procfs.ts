@@ -56,6 +56,15 @@ export function childrenOf(pid: number): number[] {
 	}
 }
 
+/**
+ * Children of a process's first thread: where the kernel puts adopted ones
+ * (find_new_reaper() in kernel/exit.c), and one read instead of one a thread.
+ */
+export function childrenOfMainThread(pid: number): number[] {
+	const text = readIfThere(`/proc/${pid}/task/${pid}/children`) ?? "";
+	return text.split(" ").filter(Boolean).map(Number);
+}
+
 /** The stat of every process on the machine. */
 export function allProcesses(): ProcStat[] {
 	return readdirSync("/proc").flatMap((name) => {

@@ -98,7 +98,10 @@ export function launch(
 			stdin: inputOf(stdin, child.stdin),
 			stdout: outputOf(stdout, child.stdout),
 			stderr: outputOf(stderr, child.stderr),
-			exited: child.exited.then((code) => exitOf(child, code)),
+			exited: child.exited.then((code) => {
+				platform.reaped(child.pid);
+				return exitOf(child, code);
+			}),
 		};
 	} catch (error) {
 		for (const fd of opened) closeSync(fd);
@@ -129,7 +132,7 @@ export function spawnGuard(
 	const { read, write } = pipes.open();
 	try {
 		pipes.setNonBlocking(write);
-		const { pid } = Bun.spawn({
+		const { pid, exited } = Bun.spawn({
 			cmd: [SHELL, "-c", script],
 			cwd: "/",
 			env: {},
@@ -137,6 +140,7 @@ export function spawnGuard(
 			detached: true,
 		});
 		platform.keepOut(pid);
+		void exited.then(() => platform.reaped(pid));
 		return { fd: write, group: pid };
 	} catch (error) {
 		closeSync(write);

@@ -72,9 +72,8 @@ async function end(
 	request: TerminationRequest,
 ): Promise<TerminationOutcome> {
 	if (!request.force) {
-		process.tree.signal("SIGTERM");
 		// A stopped process gets SIGTERM only when it goes on.
-		process.tree.signal("SIGCONT");
+		process.tree.signal("SIGTERM", "SIGCONT");
 		const left = await waitUntilGone(process, request.grace);
 		if (left.length === 0) return { reason: "graceful", survivors: [] };
 		if (!request.mayKill) throw refusedToEnd(process.pid, left, request.grace);
