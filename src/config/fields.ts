@@ -97,9 +97,6 @@ export const allowlistEntry = z.union([executablePattern, executableRule], {
 	error: "must be a name, a path, a glob, or an object with an executable",
 });
 
-export type AllowlistEntry = z.output<typeof allowlistEntry>;
-export type ExecutableRule = z.output<typeof executableRule>;
-
 /** A list, empty unless it is given. */
 export function listOf<T extends z.ZodType>(item: T) {
 	return z.array(item).prefault([]);

@@ -46,7 +46,9 @@ export class LinuxTree implements Tree, Family {
 		private readonly libc: Libc,
 		private readonly adoptions: Adoptions | undefined,
 	) {
-		this.startTime = readStat(leader)?.startTime ?? Number.POSITIVE_INFINITY;
+		const stat = readStat(leader);
+		if (stat) this.#remember(stat);
+		this.startTime = stat?.startTime ?? Number.POSITIVE_INFINITY;
 		adoptions?.addFamily(this);
 	}
 
@@ -116,23 +118,20 @@ export class LinuxTree implements Tree, Family {
 	/** Every living member. */
 	#members(): ProcStat[] {
 		for (const stat of this.#orphans()) this.#remember(stat);
-		for (const stat of this.#descendants()) this.#remember(stat);
-		return [...this.#known].flatMap(([pid, startTime]) => {
-			const stat = readStat(pid);
-			const lives = stat?.startTime === startTime && !hasEnded(stat);
-			if (!lives) this.#known.delete(pid);
-			return lives ? [stat] : [];
-		});
+		const living = this.#descendants().filter((stat) => !hasEnded(stat));
+		this.#known.clear();
+		for (const stat of living) this.#remember(stat);
+		return living;
 	}
 
 	#remember({ pid, startTime }: ProcStat): void {
 		this.#known.set(pid, startTime);
 	}
 
+	/** Those that were seen before, the leader first of all, and their descendants. */
 	#descendants(): ProcStat[] {
 		const found = new Map<number, ProcStat>();
 		const queue = [...this.#known.keys()];
-		if (this.#leaderIsOurs()) queue.push(this.leader);
 		for (let pid = queue.pop(); pid !== undefined; pid = queue.pop()) {
 			const stat = found.has(pid) ? undefined : readStat(pid);
 			if (!stat || !this.#isOurs(stat)) continue;
@@ -148,11 +147,6 @@ export class LinuxTree implements Tree, Family {
 		return known === undefined
 			? stat.startTime >= this.startTime
 			: known === stat.startTime;
-	}
-
-	/** Whether the leader's pid is still its own, alive or as a zombie. */
-	#leaderIsOurs(): boolean {
-		return readStat(this.leader)?.startTime === this.startTime;
 	}
 
 	/** Members that have lost their parents. */

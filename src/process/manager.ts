@@ -26,8 +26,6 @@ export interface StartRequest extends LaunchRequest {
 	/** Milliseconds after which the tree is ended. */
 	readonly timeout?: number | undefined;
 	readonly captureOutput?: boolean | undefined;
-	/** Written to standard input at once, however long the process takes to read it. */
-	readonly stdin?: string | undefined;
 	/** Close standard input after `stdin`, or at once. */
 	readonly closeStdin?: boolean | undefined;
 }
@@ -104,7 +102,8 @@ export class ProcessManager {
 				},
 				launched,
 				this.config.maxOutputBufferSize,
-				(expired, cause, message) => this.#expire(expired, cause, message),
+				(expired, cause, message) =>
+					void this.#endByServer(expired, cause, message),
 			);
 			this.#processes.delete(process.pid);
 			this.#processes.set(process.pid, process);
@@ -227,10 +226,6 @@ export class ProcessManager {
 				.catch(() => this.journal.wrote(process, 0, bytes.length));
 		}
 		if (request.closeStdin) void stdin.end();
-	}
-
-	#expire(process: ManagedProcess, cause: Cause, message: string): void {
-		void this.#endByServer(process, cause, message);
 	}
 
 	async #endByServer(

@@ -13,7 +13,7 @@ export interface LaunchRequest {
 	readonly cwd?: string | undefined;
 	readonly env?: Environment | undefined;
 	readonly resourceLimits?: Limits | undefined;
-	/** What its standard input is given with the launch. */
+	/** Written to its standard input at once, however long it takes to read it. */
 	readonly stdin?: string | undefined;
 	/** Who asks: the client's name. */
 	readonly agent: string;

@@ -232,10 +232,8 @@ export class Gate {
 		try {
 			const calledAs = argv0Of(shown);
 			const inner = innerOf(shown).map(({ real }) => real);
-			const question = {
-				...{ file, calledAs, inner, args, cwd, env, stdin, agent },
-			};
-			await requireApproval(ask, launchQuestion(question));
+			const launch = { file, calledAs, inner, args, cwd, env, stdin, agent };
+			await requireApproval(ask, launchQuestion(launch));
 		} catch (error) {
 			throw withPlace(error, this.policy, shown.rules, CONFIRMATION);
 		} finally {

@@ -21,8 +21,6 @@ interface Syntax {
 	readonly flags: readonly string[];
 	/** Options whose value is the next argument, or attached (`-n5`, `--adjustment=5`). */
 	readonly valued: readonly string[];
-	/** Options after which the inner program cannot be told or its place is changed. */
-	readonly opaque?: readonly string[];
 	/** Arguments between the options and the inner program. */
 	readonly operands?: number;
 	/** NAME=VALUE arguments come before the inner program. */
@@ -37,12 +35,15 @@ const UNSET = ["-u", "--unset"];
 
 const HELP = ["--help", "--version"];
 
-/** How each wrapper writes its arguments: from the manual pages of coreutils, findutils, util-linux and procps. */
+/**
+ * How each wrapper writes its arguments; an option that is not here makes them
+ * unreadable, as one that splits strings, changes the directory or calls a shell has to. From
+ * the manual pages of coreutils, findutils, util-linux and procps.
+ */
 const SYNTAX: Readonly<Record<string, Syntax>> = {
 	env: {
 		flags: ["-i", "--ignore-environment", "-0", "--null", "-", "-v", "--debug"],
 		valued: ["-u", "--unset"],
-		opaque: ["-S", "--split-string", "-C", "--chdir"],
 		assignments: true,
 	},
 	nice: { flags: [], valued: ["-n", "--adjustment"] },
@@ -62,14 +63,12 @@ const SYNTAX: Readonly<Record<string, Syntax>> = {
 	},
 	xargs: {
 		flags: ["-0", "--null", "-r", "--no-run-if-empty", "-t", "--verbose", "-x"],
+		// Not -I, which puts input in the place of any word, also of the program's name.
 		valued: ["-d", "-E", "-L", "-n", "-P", "-s"],
-		// Puts input in the place of any word, also of the inner program's name.
-		opaque: ["-I", "-i", "--replace"],
 	},
 	flock: {
 		flags: ["-s", "--shared", "-x", "--exclusive", "-n", "--nonblock", "-v"],
 		valued: ["-w", "--timeout", "-E", "--conflict-exit-code"],
-		opaque: ["-c", "--command"],
 		operands: 1,
 	},
 	watch: {
@@ -96,9 +95,8 @@ const SYNTAX: Readonly<Record<string, Syntax>> = {
 		...["uname26", "choom", "setpriv", "uclampset", "numactl", "ld.so"],
 		...["ld-linux.so", "ld-linux-x86-64.so", "ld-linux-aarch64.so"],
 		...["systemd-run", "runuser", "capsh", "bwrap", "start-stop-daemon"],
+		...["script", "parallel"],
 	),
-	script: { flags: [], valued: [], requires: [] },
-	parallel: { flags: [], valued: [], requires: [] },
 };
 
 /** Programs that start others in ways that are not read here. */
