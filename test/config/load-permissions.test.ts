@@ -1,30 +1,10 @@
 import { describe, expect, it } from "bun:test";
 import { chmodSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { ConfigError, loadConfig } from "../../src/config/load.ts";
-import type { ConfigInput } from "../../src/config/schema.ts";
+import { allowedBy, failure, marked } from "../support/load.ts";
 import { Scratch } from "../support/server.ts";
 
 const POSIX = process.platform !== "win32";
-
-/** A configuration that can be told from any other. */
-function marked(name: string): string {
-	return JSON.stringify({ allowedExecutables: [name] } satisfies ConfigInput);
-}
-
-function allowedBy(options: Parameters<typeof loadConfig>[0]) {
-	return loadConfig(options).config.allowedExecutables;
-}
-
-function failure(options: Parameters<typeof loadConfig>[0]): string {
-	try {
-		loadConfig(options);
-	} catch (error) {
-		if (error instanceof ConfigError) return error.message;
-		throw error;
-	}
-	throw new Error("the configuration was taken");
-}
 
 describe.skipIf(!POSIX)("a file that others can change", () => {
 	it("is refused where every user can write it", () => {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "bun:test";
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ConfigError, loadConfig } from "../../src/config/load.ts";
+import { loadConfig } from "../../src/config/load.ts";
 import type { ConfigInput } from "../../src/config/schema.ts";
+import { allowedBy, failure, marked } from "../support/load.ts";
 import { Scratch } from "../support/server.ts";
 
 const POSIX = process.platform !== "win32";
@@ -10,25 +11,6 @@ const ROOT = process.getuid?.() === 0;
 
 const FIRST = "mcp-process-config.json";
 const SECOND = join("config", "mcp-process.json");
-
-/** A configuration that can be told from any other. */
-function marked(name: string): string {
-	return JSON.stringify({ allowedExecutables: [name] } satisfies ConfigInput);
-}
-
-function allowedBy(options: Parameters<typeof loadConfig>[0]) {
-	return loadConfig(options).config.allowedExecutables;
-}
-
-function failure(options: Parameters<typeof loadConfig>[0]): string {
-	try {
-		loadConfig(options);
-	} catch (error) {
-		if (error instanceof ConfigError) return error.message;
-		throw error;
-	}
-	throw new Error("the configuration was taken");
-}
 
 /** A folder with every source in it. */
 class Sources extends Scratch {

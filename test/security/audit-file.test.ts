@@ -1,5 +1,4 @@
 import { describe, expect, it } from "bun:test";
-import { createHash } from "node:crypto";
 import {
 	appendFileSync,
 	chmodSync,
@@ -11,35 +10,12 @@ import {
 	symlinkSync,
 } from "node:fs";
 import { join } from "node:path";
-import { type AuditEvent, AuditFile } from "../../src/security/audit.ts";
+import { AuditFile } from "../../src/security/audit.ts";
+import { EVENT, expectChain, linesOf } from "../support/audit.ts";
 import { refusalOf } from "../support/policy-gate.ts";
 import { Scratch } from "../support/server.ts";
 
 const POSIX = process.platform !== "win32";
-const EVENT: AuditEvent = {
-	level: "info",
-	operation: "launch",
-	result: "admitted",
-};
-
-type Line = Record<string, unknown>;
-
-function linesOf(path: string): Line[] {
-	return readFileSync(path, "utf8")
-		.trimEnd()
-		.split("\n")
-		.map((line) => JSON.parse(line));
-}
-
-/** The chain as the contract describes it, computed anew. */
-function expectChain(lines: readonly Line[]): void {
-	let prev = "0".repeat(64);
-	for (const [seq, { hash, ...record }] of lines.entries()) {
-		expect(record).toMatchObject({ seq, prev });
-		prev = createHash("sha256").update(JSON.stringify(record)).digest("hex");
-		expect(hash).toBe(prev);
-	}
-}
 
 describe.skipIf(!POSIX)("the file", () => {
 	it("and its folder are the user's alone, whatever the umask", () => {

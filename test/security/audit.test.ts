@@ -1,43 +1,17 @@
 import { describe, expect, it } from "bun:test";
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import {
-	type AuditEvent,
 	AuditFile,
 	auditLogPath,
 	createAuditLog,
 	noAuditLog,
 } from "../../src/security/audit.ts";
 import { quote } from "../../src/security/quote.ts";
+import { EVENT, expectChain, linesOf } from "../support/audit.ts";
 import { Scratch } from "../support/server.ts";
-
-const EVENT: AuditEvent = {
-	level: "info",
-	operation: "launch",
-	result: "admitted",
-};
-
-type Line = Record<string, unknown>;
-
-function linesOf(path: string): Line[] {
-	return readFileSync(path, "utf8")
-		.trimEnd()
-		.split("\n")
-		.map((line) => JSON.parse(line));
-}
-
-/** The chain as the contract describes it, computed anew. */
-function expectChain(lines: readonly Line[]): void {
-	let prev = "0".repeat(64);
-	for (const [seq, { hash, ...record }] of lines.entries()) {
-		expect(record).toMatchObject({ seq, prev });
-		prev = createHash("sha256").update(JSON.stringify(record)).digest("hex");
-		expect(hash).toBe(prev);
-	}
-}
 
 describe("a record", () => {
 	it("is one JSON object on one line with the contract's fields", () => {
