@@ -3,16 +3,13 @@ import {
 	hasEnded,
 	type ProcStat,
 	readStat,
-	socketAndPipeIds,
 } from "./procfs.ts";
 
 /** What is known of a tree that an orphan may belong to. */
 export interface Family {
 	readonly leader: number;
-	/** Ticks after boot. */
-	readonly startTime: number;
-	/** The kernel's names of the pipes that its members write to and read from here. */
-	readonly pipes: ReadonlySet<string>;
+	/** What its members inherited; see `Tags`. */
+	readonly tag: number | undefined;
 	/** Whether a process of this pid was seen in the tree. */
 	hasSeen(pid: number): boolean;
 }
@@ -32,8 +29,14 @@ export class Adoptions {
 	readonly #families = new Set<Family>();
 	readonly #private = new Set<number>();
 
-	/** @param wait reaps one ended child by its pid, without waiting for it */
-	constructor(private readonly wait: (pid: number) => void) {}
+	/**
+	 * @param wait reaps one ended child by its pid, without waiting for it
+	 * @param tagOf the tag that a process inherited
+	 */
+	constructor(
+		private readonly wait: (pid: number) => void,
+		private readonly tagOf: (pid: number) => number | undefined,
+	) {}
 
 	/** Notes a child that this process started, which is not an orphan and not ours to reap. */
 	register(pid: number): void {
@@ -97,25 +100,21 @@ export class Adoptions {
 		return living;
 	}
 
-	/**
-	 * Whose orphan it is: by session or group, by having been seen, by a pipe
-	 * that it still holds, or because only one tree could have started it.
-	 */
-	#familyOf({ pid, session, group, startTime }: ProcStat): Family | undefined {
-		const families = [...this.#families].filter(
-			(family) => family.startTime <= startTime,
+	/** Whose orphan it is: by what it inherited, by session or group, or by having been seen. */
+	#familyOf({ pid, session, group }: ProcStat): Family | undefined {
+		const families = [...this.#families];
+		const tag = this.tagOf(pid);
+		const byTag = families.find(
+			(family) => tag !== undefined && family.tag === tag,
 		);
-		const byName = families.find(
-			(family) =>
-				family.leader === session ||
-				family.leader === group ||
-				[pid, session, group].some((id) => family.hasSeen(id)),
+		return (
+			byTag ??
+			families.find(
+				(family) =>
+					family.leader === session ||
+					family.leader === group ||
+					[pid, session, group].some((id) => family.hasSeen(id)),
+			)
 		);
-		if (byName || families.length === 0) return byName;
-		const held = socketAndPipeIds(pid);
-		const byPipe = families.find((family) =>
-			held.some((id) => family.pipes.has(id)),
-		);
-		return byPipe ?? (families.length === 1 ? families[0] : undefined);
 	}
 }

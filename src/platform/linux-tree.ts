@@ -1,5 +1,6 @@
 import { ptr } from "bun:ffi";
 import type { Adoptions, Family } from "./adoption.ts";
+import type { Cgroup } from "./cgroup.ts";
 import type { openLinuxLibc } from "./ffi.ts";
 import type { Signal, Tree, TreeSample } from "./platform.ts";
 import {
@@ -20,14 +21,28 @@ const RLIMIT_NOFILE = 7;
 type Libc = ReturnType<typeof openLinuxLibc>;
 
 /** The kernel's units of time and memory. */
-export interface Units {
+interface Units {
 	readonly ticksPerSecond: number;
 	readonly pageSize: number;
 }
 
+/** What a tree is looked at with. */
+export interface Eyes {
+	readonly libc: Libc;
+	readonly units: Units;
+}
+
+/** What holds a tree together beyond what /proc tells of it. */
+export interface Bonds {
+	readonly adoptions: Adoptions;
+	/** What its members inherited; see `Tags`. */
+	readonly tag: number | undefined;
+	readonly cgroup: Cgroup | undefined;
+}
+
 /**
- * A tree found in /proc: the leader, its descendants, the members of its session,
- * and the orphans that this process adopted from it.
+ * A tree found in /proc: the leader, its descendants, the members of its session
+ * and of its control group, and the orphans that this process adopted from it.
  */
 export class LinuxTree implements Tree, Family {
 	/** Start times by pid, of every member seen so far. */
@@ -35,21 +50,20 @@ export class LinuxTree implements Tree, Family {
 	/** Of the leader; never, where it was gone at once. */
 	readonly startTime: number;
 
-	/**
-	 * @param adoptions where orphans come to; undefined where this process does
-	 *   not adopt any
-	 */
+	/** @param bonds undefined where this process adopts no orphans */
 	constructor(
 		readonly leader: number,
-		readonly pipes: ReadonlySet<string>,
-		private readonly units: Units,
-		private readonly libc: Libc,
-		private readonly adoptions: Adoptions | undefined,
+		private readonly eyes: Eyes,
+		private readonly bonds: Bonds | undefined,
 	) {
 		const stat = readStat(leader);
 		if (stat) this.#remember(stat);
 		this.startTime = stat?.startTime ?? Number.POSITIVE_INFINITY;
-		adoptions?.addFamily(this);
+		bonds?.adoptions.addFamily(this);
+	}
+
+	get tag(): number | undefined {
+		return this.bonds?.tag;
 	}
 
 	hasSeen(pid: number): boolean {
@@ -57,13 +71,15 @@ export class LinuxTree implements Tree, Family {
 	}
 
 	forget(): void {
-		this.adoptions?.removeFamily(this);
+		this.bonds?.adoptions.removeFamily(this);
+		this.bonds?.cgroup?.remove();
 	}
 
 	signal(...signals: readonly Signal[]): void {
 		const members = this.#members();
 		const inGroup = members.some(({ group }) => group === this.leader);
 		for (const signal of signals) {
+			if (signal === "SIGKILL") this.bonds?.cgroup?.kill();
 			// The kernel keeps a pid from being used again while it names a group.
 			if (inGroup) sendSignal(-this.leader, signal);
 			for (const { pid, group } of members)
@@ -81,7 +97,7 @@ export class LinuxTree implements Tree, Family {
 		const io = members.map(({ pid }) => readIo(pid));
 		const sum = (values: readonly number[]) =>
 			values.reduce((total, value) => total + value, 0);
-		const { ticksPerSecond, pageSize } = this.units;
+		const { ticksPerSecond, pageSize } = this.eyes.units;
 		return {
 			processCount: members.length,
 			threadCount: sum(members.map(({ threads }) => threads)),
@@ -104,7 +120,7 @@ export class LinuxTree implements Tree, Family {
 		// struct rlimit64 { rlim_cur, rlim_max }, getrlimit(2).
 		const limit = new BigUint64Array([BigInt(count), BigInt(count)]);
 		for (const pid of this.alive())
-			this.libc.prlimit(pid, RLIMIT_NOFILE, ptr(limit), null);
+			this.eyes.libc.prlimit(pid, RLIMIT_NOFILE, ptr(limit), null);
 	}
 
 	openDescriptors(): number {
@@ -118,6 +134,7 @@ export class LinuxTree implements Tree, Family {
 	/** Every living member. */
 	#members(): ProcStat[] {
 		for (const stat of this.#orphans()) this.#remember(stat);
+		this.#rememberGroup();
 		const living = this.#descendants().filter((stat) => !hasEnded(stat));
 		this.#known.clear();
 		for (const stat of living) this.#remember(stat);
@@ -126,6 +143,14 @@ export class LinuxTree implements Tree, Family {
 
 	#remember({ pid, startTime }: ProcStat): void {
 		this.#known.set(pid, startTime);
+	}
+
+	/** What is in the control group was put there, or forked by one that was. */
+	#rememberGroup(): void {
+		for (const pid of this.bonds?.cgroup?.members() ?? []) {
+			const stat = this.#known.has(pid) ? undefined : readStat(pid);
+			if (stat) this.#remember(stat);
+		}
 	}
 
 	/** Those that were seen before, the leader first of all, and their descendants. */
@@ -151,7 +176,7 @@ export class LinuxTree implements Tree, Family {
 
 	/** Members that have lost their parents. */
 	#orphans(): ProcStat[] {
-		if (this.adoptions) return this.adoptions.of(this);
+		if (this.bonds) return this.bonds.adoptions.of(this);
 		// Without adoption they can only be found by looking at all processes,
 		// which is worth it once the leader has ended and its group has not.
 		const stat = readStat(this.leader);

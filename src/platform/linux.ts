@@ -1,8 +1,14 @@
 import { LIMIT_NAMES } from "../security/resources.ts";
 import { Adoptions } from "./adoption.ts";
+import { Cgroups } from "./cgroup.ts";
 import { cString, openLinuxLibc, ptr } from "./ffi.ts";
-import { LinuxTree } from "./linux-tree.ts";
+import {
+	BareEnclosure,
+	LinuxEnclosure,
+	openCgroups,
+} from "./linux-enclosure.ts";
 import type { PipeEnds, Platform } from "./platform.ts";
+import { Tags } from "./tag.ts";
 
 const O_CLOEXEC = 0o2000000;
 const O_NONBLOCK = 0o4000;
@@ -24,7 +30,11 @@ export function createLinux(): Platform {
 		ticksPerSecond: Number(libc.sysconf(SC_CLK_TCK)),
 		pageSize: Number(libc.sysconf(SC_PAGESIZE)),
 	};
+	const tags = new Tags(libc);
+	/** Undefined in a process that is no server and adopts nothing. */
 	let adoptions: Adoptions | undefined;
+	/** Made at the first start: to start the server alone leaves no trace. */
+	let cgroups: ReturnType<typeof openCgroups> | undefined;
 	return {
 		pipes: {
 			open: () => openPipe(libc),
@@ -34,26 +44,12 @@ export function createLinux(): Platform {
 		},
 		enforceable: new Set(LIMIT_NAMES),
 		prepareServer() {
-			// Children can't gain privileges by what they start (prctl(2)): a setuid
-			// program that an allowed one runs stays without its rights.
-			if (libc.prctl(PR_SET_NO_NEW_PRIVS, 1n, 0n, 0n, 0n) !== 0)
-				throw new Error("prctl(PR_SET_NO_NEW_PRIVS) failed");
-			// --no-orphans also ties this process to the thread that started it, so a
-			// client that starts servers from a worker thread would lose them.
-			libc.prctl(PR_SET_PDEATHSIG, 0n, 0n, 0n, 0n);
-			// Whatever a child leaves behind becomes a child of this process, where it
-			// can be found, ended and reaped.
-			if (libc.prctl(PR_SET_CHILD_SUBREAPER, 1n, 0n, 0n, 0n) !== 0)
-				throw new Error("prctl(PR_SET_CHILD_SUBREAPER) failed");
-			adoptions = new Adoptions((pid) => {
+			prepare(libc);
+			adoptions = new Adoptions(
 				// By its pid: for any child, the runtime's own would be taken from it.
-				libc.waitpid(pid, null, WNOHANG);
-			});
-			// Children of the same user may not reach this process's descriptors,
-			// memory or environment through /proc: with them they could write to the
-			// client in its name. What they exec is dumpable again.
-			if (libc.prctl(PR_SET_DUMPABLE, 0n, 0n, 0n, 0n) !== 0)
-				throw new Error("prctl(PR_SET_DUMPABLE) failed");
+				(pid) => libc.waitpid(pid, null, WNOHANG),
+				(pid) => tags.of(pid),
+			);
 		},
 		hasCapabilities: (path) => hasCapabilities(libc, path),
 		keepOut(pid) {
@@ -62,11 +58,41 @@ export function createLinux(): Platform {
 		},
 		reaped: (pid) => adoptions?.unregister(pid),
 		orphans: () => adoptions?.all() ?? [],
-		track(leader, pipes) {
-			adoptions?.register(leader);
-			return new LinuxTree(leader, pipes, units, libc, adoptions);
+		enclose() {
+			const trees = { libc, units };
+			if (!adoptions) return new BareEnclosure(trees);
+			cgroups ??= openCgroups();
+			return new LinuxEnclosure(trees, { tags, adoptions, cgroups });
 		},
+		get cgroup() {
+			return cgroups instanceof Cgroups ? cgroups.directory : undefined;
+		},
+		release() {
+			if (cgroups instanceof Cgroups) cgroups.remove();
+		},
+		guarantees: () => [],
 	};
+}
+
+/** What this process changes about itself before it starts any other (prctl(2)). */
+function prepare(libc: Libc): void {
+	const set = (option: number, value: bigint, name: string) => {
+		if (libc.prctl(option, value, 0n, 0n, 0n) !== 0)
+			throw new Error(`prctl(${name}) failed`);
+	};
+	// Children can't gain privileges by what they start: a setuid program that an
+	// allowed one runs stays without its rights.
+	set(PR_SET_NO_NEW_PRIVS, 1n, "PR_SET_NO_NEW_PRIVS");
+	// --no-orphans also ties this process to the thread that started it, so a
+	// client that starts servers from a worker thread would lose them.
+	set(PR_SET_PDEATHSIG, 0n, "PR_SET_PDEATHSIG");
+	// Whatever a child leaves behind becomes a child of this process, where it
+	// can be found, ended and reaped.
+	set(PR_SET_CHILD_SUBREAPER, 1n, "PR_SET_CHILD_SUBREAPER");
+	// Children of the same user may not reach this process's descriptors,
+	// memory or environment through /proc: with them they could write to the
+	// client in its name. What they exec is dumpable again.
+	set(PR_SET_DUMPABLE, 0n, "PR_SET_DUMPABLE");
 }
 
 function openPipe(libc: Libc): PipeEnds {

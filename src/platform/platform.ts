@@ -37,6 +37,36 @@ export interface Tree {
 	listeningPorts(): readonly number[] | undefined;
 }
 
+/**
+ * What is made around a process just before it starts, so that nothing that it
+ * starts itself is lost.
+ */
+export interface Enclosure {
+	/** What the runtime is told about the start. */
+	readonly spawn: {
+		/** Make it the leader of a session and process group of its own. */
+		readonly detached: boolean;
+		/** Path of the control group to start it in. */
+		readonly cgroup?: string;
+	};
+	/** Follows the tree of the process that was started. */
+	track(leader: number): Tree;
+	/** To be called where the start failed: whether to try it again, as `spawn` then says. */
+	fallBack(): boolean;
+	/** To be called where nothing was started. */
+	abandon(): void;
+}
+
+/** What a user may rely on here, and what stands behind it. */
+export interface Guarantee {
+	/** Stable, for programs: `tree.termination`. */
+	readonly id: string;
+	readonly promise: string;
+	readonly by: "kernel" | "server" | "unavailable";
+	/** By what, or why not. */
+	readonly how: string;
+}
+
 /** A process whose parent has ended, and which this server has adopted. */
 export interface Orphan {
 	readonly pid: number;
@@ -70,16 +100,21 @@ export interface Platform {
 	prepareServer(): void;
 	/** Whether a file gives privileges by file capabilities. */
 	hasCapabilities(path: string): boolean;
-	/**
-	 * Follows the tree of a process that was just started as the leader of its own group.
-	 *
-	 * @param pipes the system's names of the pipes that it was given
-	 */
-	track(leader: number, pipes: ReadonlySet<string>): Tree;
+	/** Makes what holds one tree together; for one start. */
+	enclose(): Enclosure;
 	/** Notes a child of this server's own: neither it nor what it starts is anybody's orphan. */
 	keepOut(pid: number): void;
 	/** To be called once a child of this server's own was reaped, as its pid may come again. */
 	reaped(pid: number): void;
 	/** What processes left behind and this server adopted; reaps those that ended. */
 	orphans(): readonly Orphan[];
+	/**
+	 * Folder of the control group that holds every tree, for who has to kill them
+	 * all at once; undefined where there is none.
+	 */
+	readonly cgroup: string | undefined;
+	/** To be called when this server ends and nothing runs any more. */
+	release(): void;
+	/** What this system enforces, what this server does in its place, and what nobody does. */
+	guarantees(): readonly Guarantee[];
 }

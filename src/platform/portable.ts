@@ -16,7 +16,15 @@ export function createPortable(): Platform {
 		keepOut() {},
 		reaped() {},
 		orphans: () => [],
-		track: (leader) => new PortableTree(leader),
+		enclose: () => ({
+			spawn: { detached: true },
+			track: (leader) => new PortableTree(leader),
+			fallBack: () => false,
+			abandon() {},
+		}),
+		cgroup: undefined,
+		release() {},
+		guarantees: () => [],
 	};
 }
 

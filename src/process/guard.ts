@@ -6,7 +6,7 @@ import { type SpawnedGuard, spawnGuard } from "./launcher.ts";
 
 /**
  * What the guard runs: it keeps a list of process groups, as told line by line,
- * and when the pipe from the server is closed, because the server ended in
+ * and the folder of the control group, where there is one; when the pipe from the server is closed, because the server ended in
  * whatever way, it kills those on the list. It runs in a background job, whose
  * parent has ended, so that the death signal of the server's direct children
  * (PR_SET_PDEATHSIG, which fork(2) clears) does not reach it.
@@ -16,20 +16,28 @@ exec 3<&0
 (
 	trap '' HUP INT TERM
 	groups=' '
+	cgroup=
 	while read -r op id <&3; do
 		case $op in
+			c) cgroup=$id ;;
 			+) groups="$groups$id " ;;
 			-) case $groups in *" $id "*)
 				groups="\${groups%%" $id "*} \${groups#*" $id "}" ;;
 			esac ;;
 		esac
 	done
+	[ -n "$cgroup" ] && echo 1 >"$cgroup/cgroup.kill"
 	for id in $groups; do kill -s KILL -- "-$id"; done
+	[ -n "$cgroup" ] || exit
+	for left in 1 2 3 4 5; do
+		rmdir "$cgroup"/*/ "$cgroup" && exit
+		sleep 0.2
+	done
 ) </dev/null >/dev/null 2>&1 &
 `;
 
 /**
- * Kills the process groups that are left when this server is killed and can't do
+ * Kills the control group and the process groups that are left when this server is killed and can't do
  * it itself: SIGKILL, or the kernel out of memory. The groups' leaders die with
  * the server anyway; the guard is for their children.
  *
@@ -61,10 +69,10 @@ export class Guard {
 	}
 
 	/** Whether the guard heard; one that was ended or stopped from outside does not. */
-	#tell(operation: "+" | "-", group: number): boolean {
+	#tell(operation: "+" | "-" | "c", what: number | string): boolean {
 		if (!this.#guard) return false;
 		try {
-			writeSync(this.#guard.fd, `${operation} ${group}\n`);
+			writeSync(this.#guard.fd, `${operation} ${what}\n`);
 			return true;
 		} catch (error) {
 			// One that is only stopped would later act on a list that is old.
@@ -78,6 +86,8 @@ export class Guard {
 	#start(): void {
 		if (this.#groups.size === 0) return;
 		this.#guard = spawnGuard(SCRIPT, this.platform);
+		const { cgroup } = this.platform;
+		if (cgroup !== undefined) this.#tell("c", cgroup);
 		for (const group of this.#groups) this.#tell("+", group);
 	}
 }

@@ -1,10 +1,4 @@
-import {
-	closeSync,
-	existsSync,
-	fstatSync,
-	realpathSync,
-	statSync,
-} from "node:fs";
+import { closeSync, existsSync, realpathSync, statSync } from "node:fs";
 import {
 	diagnose,
 	messageOf,
@@ -12,7 +6,7 @@ import {
 	systemCode,
 	violation,
 } from "../errors.ts";
-import type { Platform, Tree } from "../platform/platform.ts";
+import type { Enclosure, Platform, Tree } from "../platform/platform.ts";
 import { fingerprint } from "../security/executable.ts";
 import type { Admitted } from "../security/gate.ts";
 import { isSameFile } from "../security/judge.ts";
@@ -73,6 +67,7 @@ export function launch(
 ): Launched {
 	requireUnchanged(admitted);
 	const opened: number[] = [];
+	const enclosure = platform.enclose();
 	const { pipes } = platform;
 	const join = (wanted: boolean, toChild: boolean): Joint => {
 		if (!wanted) return { child: "ignore", ours: undefined };
@@ -88,13 +83,17 @@ export function launch(
 		const stdout = join(options.capture, false);
 		const stderr = join(options.capture, false);
 		if (stdin.ours !== undefined) pipes?.setNonBlocking(stdin.ours);
-		const child = spawn(admitted, [stdin.child, stdout.child, stderr.child]);
+		const child = spawn(
+			admitted,
+			[stdin.child, stdout.child, stderr.child],
+			enclosure,
+		);
 		opened.length = 0;
 		for (const { child: end } of [stdin, stdout, stderr])
 			if (typeof end === "number") closeSync(end);
 		return {
 			pid: child.pid,
-			tree: platform.track(child.pid, pipeIds([stdin, stdout, stderr])),
+			tree: enclosure.track(child.pid),
 			stdin: inputOf(stdin, child.stdin),
 			stdout: outputOf(stdout, child.stdout),
 			stderr: outputOf(stderr, child.stderr),
@@ -105,6 +104,7 @@ export function launch(
 		};
 	} catch (error) {
 		for (const fd of opened) closeSync(fd);
+		enclosure.abandon();
 		throw error instanceof ProcessError ? error : failure(error, admitted);
 	}
 }
@@ -151,18 +151,19 @@ export function spawnGuard(
 	}
 }
 
-/** The system's names of pipes (fstat(2)), by which a process that holds one is known. */
-function pipeIds(joints: readonly Joint[]): ReadonlySet<string> {
-	return new Set(
-		joints.flatMap(({ ours }) =>
-			ours === undefined ? [] : `pipe:[${fstatSync(ours).ino}]`,
-		),
-	);
-}
-
 type Stdio = [Joint["child"], Joint["child"], Joint["child"]];
 
-function spawn(admitted: Admitted, stdio: Stdio) {
+/** What fails is tried once more where there is another way; nothing of it ran. */
+function spawn(admitted: Admitted, stdio: Stdio, enclosure: Enclosure): Child {
+	try {
+		return spawnIn(enclosure, admitted, stdio);
+	} catch (error) {
+		if (!enclosure.fallBack()) throw error;
+		return spawnIn(enclosure, admitted, stdio);
+	}
+}
+
+function spawnIn(enclosure: Enclosure, admitted: Admitted, stdio: Stdio) {
 	const { executable, argv0, args, env, cwd } = admitted;
 	return Bun.spawn({
 		cmd: [executable.real, ...args],
@@ -170,12 +171,12 @@ function spawn(admitted: Admitted, stdio: Stdio) {
 		cwd,
 		env,
 		stdio,
-		detached: true,
+		...enclosure.spawn,
 		windowsHide: true,
 	});
 }
 
-type Child = ReturnType<typeof spawn>;
+type Child = ReturnType<typeof spawnIn>;
 
 function inputOf(joint: Joint, stdin: Child["stdin"]): InputStream | undefined {
 	if (joint.ours !== undefined) return new PipeInput(joint.ours);

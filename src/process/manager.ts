@@ -187,6 +187,7 @@ export class ProcessManager {
 		await Promise.all(ending);
 		await this.#orphans.endAll();
 		this.#guard.close();
+		this.platform.release();
 	}
 
 	/** Whether output is captured; refuses streams that the policy does not allow. */

@@ -1,0 +1,97 @@
+import { readFileSync } from "node:fs";
+import { diagnose, messageOf } from "../errors.ts";
+import type { Adoptions } from "./adoption.ts";
+import { type Cgroup, Cgroups, findCgroupHome } from "./cgroup.ts";
+import { type Eyes, LinuxTree } from "./linux-tree.ts";
+import type { Enclosure, Tree } from "./platform.ts";
+import type { Tags } from "./tag.ts";
+
+/** What a tree is held together with. */
+interface Bindings {
+	readonly tags: Tags;
+	readonly adoptions: Adoptions;
+	readonly cgroups: Cgroups | { readonly reason: string };
+}
+
+/** This server's control groups, or why it has none. */
+export function openCgroups(): Cgroups | { readonly reason: string } {
+	const home = findCgroupHome(
+		readFileSync("/proc/self/mountinfo", "utf8"),
+		readFileSync("/proc/self/cgroup", "utf8"),
+	);
+	if ("reason" in home) return home;
+	try {
+		return Cgroups.create(home.directory);
+	} catch (error) {
+		return { reason: messageOf(error) };
+	}
+}
+
+/** For a process that adopts nothing: a session, and what /proc tells of it. */
+export class BareEnclosure implements Enclosure {
+	readonly spawn = { detached: true };
+
+	constructor(private readonly eyes: Eyes) {}
+
+	track(leader: number): Tree {
+		return new LinuxTree(leader, this.eyes, undefined);
+	}
+
+	fallBack(): boolean {
+		return false;
+	}
+
+	abandon(): void {}
+}
+
+/** A session, a tag that is inherited, and a control group where there can be one. */
+export class LinuxEnclosure implements Enclosure {
+	readonly #tag: number | undefined;
+	readonly #cgroups: Cgroups | undefined;
+	#cgroup: Cgroup | undefined;
+	#hasFallenBack = false;
+
+	constructor(
+		private readonly eyes: Eyes,
+		private readonly bindings: Bindings,
+	) {
+		const { tags, cgroups } = bindings;
+		this.#tag = tags.put();
+		this.#cgroups = cgroups instanceof Cgroups ? cgroups : undefined;
+		this.#cgroup = this.#cgroups?.add();
+	}
+
+	get spawn(): Enclosure["spawn"] {
+		return this.#cgroup
+			? { detached: true, cgroup: this.#cgroup.directory }
+			: { detached: true };
+	}
+
+	fallBack(): boolean {
+		if (!this.#cgroup) return false;
+		this.#cgroup.remove();
+		this.#cgroup = undefined;
+		this.#hasFallenBack = true;
+		return true;
+	}
+
+	track(leader: number): Tree {
+		const { tags, adoptions } = this.bindings;
+		tags.takeOff();
+		adoptions.register(leader);
+		if (this.#hasFallenBack && this.#cgroups) {
+			this.#cgroups.giveUp();
+			diagnose(`processes can't be started in ${this.#cgroups.directory}`);
+		}
+		return new LinuxTree(leader, this.eyes, {
+			adoptions,
+			tag: this.#tag,
+			cgroup: this.#cgroup,
+		});
+	}
+
+	abandon(): void {
+		this.bindings.tags.takeOff();
+		this.#cgroup?.remove();
+	}
+}

@@ -1,0 +1,60 @@
+import { ptr } from "bun:ffi";
+import { randomInt } from "node:crypto";
+import type { openLinuxLibc } from "./ffi.ts";
+
+type Libc = ReturnType<typeof openLinuxLibc>;
+
+/**
+ * The limit of file locks, which no kernel since 2.4.25 looks at (getrlimit(2)),
+ * but which every process inherits from its parent through fork(2) and execve(2).
+ */
+const RLIMIT_LOCKS = 10;
+
+/**
+ * Marks processes with a number that all of their descendants inherit, whatever
+ * sessions they make, descriptors they close or environments they clear: by it an
+ * orphan is known that nothing else tells whose it is.
+ *
+ * The number is the soft limit of RLIMIT_LOCKS, far above what a process locks.
+ * This process takes it on for the moment of a start, so that not even a
+ * descendant of the first microsecond is without it.
+ */
+export class Tags {
+	/** Of two servers, one below the other, the numbers must not be the same. */
+	#next = randomInt(1, 2 ** 31) * 2 ** 21;
+	readonly #own: readonly [bigint, bigint];
+
+	constructor(private readonly libc: Libc) {
+		this.#own = this.#get(0) ?? [0n, 0n];
+	}
+
+	/** Marks what this process starts from now on; undefined where the system doesn't let it. */
+	put(): number | undefined {
+		const tag = this.#next++;
+		return this.#set(BigInt(tag)) ? tag : undefined;
+	}
+
+	/** Starts without a mark again. */
+	takeOff(): void {
+		this.#set(this.#own[0]);
+	}
+
+	/** What a process inherited; undefined where it is gone or not ours to ask. */
+	of(pid: number): number | undefined {
+		const limit = this.#get(pid)?.[0];
+		return limit === undefined ? undefined : Number(limit);
+	}
+
+	#get(pid: number): [bigint, bigint] | undefined {
+		// struct rlimit64 { rlim_cur, rlim_max }.
+		const limit = new BigUint64Array(2);
+		const failed = this.libc.prlimit(pid, RLIMIT_LOCKS, null, ptr(limit)) !== 0;
+		const [soft = 0n, hard = 0n] = limit;
+		return failed ? undefined : [soft, hard];
+	}
+
+	#set(soft: bigint): boolean {
+		const limit = new BigUint64Array([soft, this.#own[1]]);
+		return this.libc.prlimit(0, RLIMIT_LOCKS, ptr(limit), null) === 0;
+	}
+}
