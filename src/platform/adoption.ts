@@ -28,6 +28,8 @@ export class Adoptions {
 	>();
 	readonly #families = new Set<Family>();
 	readonly #private = new Set<number>();
+	/** What the last look saw, in the same turn of the event loop. */
+	#last: readonly ProcStat[] | undefined;
 
 	/**
 	 * @param wait reaps one ended child by its pid, without waiting for it
@@ -63,57 +65,63 @@ export class Adoptions {
 		this.#families.delete(family);
 	}
 
-	/** The orphans of a tree that live. */
-	of(family: Family): ProcStat[] {
-		return this.#look().filter(
+	/**
+	 * The orphans of a tree that live.
+	 *
+	 * @param isFresh look anew, where otherwise a look of this turn of the event
+	 *   loop will do: with a thousand children each takes its time
+	 */
+	of(family: Family, isFresh: boolean): ProcStat[] {
+		if (isFresh || !this.#last) this.#look();
+		return (this.#last ?? []).filter(
 			({ pid }) => this.#orphans.get(pid)?.family === family,
 		);
 	}
 
 	/** Every orphan that lives. */
-	all(): ProcStat[] {
+	all(): readonly ProcStat[] {
 		return this.#look();
 	}
 
 	/** Looks at this process's children, reaps the orphans that ended, and finds the families of new ones. */
-	#look(): ProcStat[] {
-		const children = childrenOfMainThread(process.pid);
-		const living = children.flatMap((pid) => {
+	#look(): readonly ProcStat[] {
+		const living: ProcStat[] = [];
+		for (const pid of childrenOfMainThread(process.pid)) {
 			// Most children are this process's own, and there may be a thousand.
-			const stat = this.#own.has(pid) ? undefined : readStat(pid);
-			if (!stat) return [];
-			if (hasEnded(stat)) {
-				this.wait(pid);
-				return [];
-			}
-			return this.#private.has(stat.session) ? [] : [stat];
-		});
-		const pids = new Set(children);
-		for (const pid of this.#orphans.keys())
-			if (!pids.has(pid)) this.#orphans.delete(pid);
-		for (const stat of living) {
-			const known = this.#orphans.get(stat.pid);
-			if (known?.startTime === stat.startTime) continue;
-			const { startTime } = stat;
-			this.#orphans.set(stat.pid, { startTime, family: this.#familyOf(stat) });
+			if (this.#own.has(pid)) continue;
+			const stat = readStat(pid);
+			if (!stat) continue;
+			if (hasEnded(stat)) this.wait(pid);
+			else if (!this.#private.has(stat.session)) living.push(stat);
 		}
+		this.#recognize(living);
+		if (!this.#last) setImmediate(() => (this.#last = undefined));
+		this.#last = living;
 		return living;
+	}
+
+	#recognize(living: readonly ProcStat[]): void {
+		if (this.#orphans.size > 0) {
+			const pids = new Set(living.map(({ pid }) => pid));
+			for (const pid of this.#orphans.keys())
+				if (!pids.has(pid)) this.#orphans.delete(pid);
+		}
+		for (const stat of living) {
+			const { pid, startTime } = stat;
+			if (this.#orphans.get(pid)?.startTime !== startTime)
+				this.#orphans.set(pid, { startTime, family: this.#familyOf(stat) });
+		}
 	}
 
 	/** Whose orphan it is: by what it inherited, by session or group, or by having been seen. */
 	#familyOf({ pid, session, group }: ProcStat): Family | undefined {
 		const families = [...this.#families];
 		const tag = this.tagOf(pid);
-		const byTag = families.find(
-			(family) => tag !== undefined && family.tag === tag,
-		);
 		return (
-			byTag ??
-			families.find(
-				(family) =>
-					family.leader === session ||
-					family.leader === group ||
-					[pid, session, group].some((id) => family.hasSeen(id)),
+			families.find((family) => tag !== undefined && family.tag === tag) ??
+			families.find(({ leader }) => leader === session || leader === group) ??
+			families.find((family) =>
+				[pid, session, group].some((id) => family.hasSeen(id)),
 			)
 		);
 	}

@@ -9,7 +9,7 @@ import {
 	rmdirSync,
 	writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { messageOf } from "../errors.ts";
 
 /** Where this process's control groups are, or why there are none for it. */
@@ -31,7 +31,7 @@ export function findCgroupHome(mounts: string, membership: string): CgroupHome {
 	// A path that leads out of the mount is that of another cgroup namespace.
 	if (path === undefined || path.startsWith("/.."))
 		return { reason: "this process is in no cgroup that it can see" };
-	const directory = join(root, path);
+	const directory = resolve(root, `.${path}`);
 	try {
 		// What a start in a group below needs, by the rules of delegation
 		// (kernel's cgroup-v2.rst, "Delegation Containment").

@@ -47,6 +47,8 @@ export interface Bonds {
 export class LinuxTree implements Tree, Family {
 	/** Start times by pid, of every member seen so far. */
 	readonly #known = new Map<number, number>();
+	/** Where nobody lives, nobody is born. */
+	#isGone = false;
 	/** Of the leader; never, where it was gone at once. */
 	readonly startTime: number;
 
@@ -76,6 +78,7 @@ export class LinuxTree implements Tree, Family {
 	}
 
 	signal(...signals: readonly Signal[]): void {
+		if (this.#isGone) return;
 		const members = this.#members();
 		const inGroup = members.some(({ group }) => group === this.leader);
 		for (const signal of signals) {
@@ -88,11 +91,18 @@ export class LinuxTree implements Tree, Family {
 	}
 
 	alive(): readonly number[] {
-		return this.#members().map(({ pid }) => pid);
+		if (this.#isGone) return [];
+		const alive = this.#members();
+		if (alive.length > 0) return alive.map(({ pid }) => pid);
+		// A process that lost its parent since the last look at orphans is in
+		// neither place; to be gone is to be in neither of this moment.
+		const late = this.#members(true);
+		this.#isGone = late.length === 0;
+		return late.map(({ pid }) => pid);
 	}
 
 	async sample(): Promise<TreeSample | undefined> {
-		const members = this.#members();
+		const members = this.#isGone ? [] : this.#members();
 		if (members.length === 0) return undefined;
 		const io = members.map(({ pid }) => readIo(pid));
 		const sum = (values: readonly number[]) =>
@@ -132,8 +142,8 @@ export class LinuxTree implements Tree, Family {
 	}
 
 	/** Every living member. */
-	#members(): ProcStat[] {
-		for (const stat of this.#orphans()) this.#remember(stat);
+	#members(isFresh = false): ProcStat[] {
+		for (const stat of this.#orphans(isFresh)) this.#remember(stat);
 		this.#rememberGroup();
 		const living = this.#descendants().filter((stat) => !hasEnded(stat));
 		this.#known.clear();
@@ -175,8 +185,8 @@ export class LinuxTree implements Tree, Family {
 	}
 
 	/** Members that have lost their parents. */
-	#orphans(): ProcStat[] {
-		if (this.bonds) return this.bonds.adoptions.of(this);
+	#orphans(isFresh: boolean): ProcStat[] {
+		if (this.bonds) return this.bonds.adoptions.of(this, isFresh);
 		// Without adoption they can only be found by looking at all processes,
 		// which is worth it once the leader has ended and its group has not.
 		const stat = readStat(this.leader);

@@ -39,9 +39,12 @@ export function readStat(pid: number): ProcStat | undefined {
 	return text === undefined ? undefined : parseStat(text);
 }
 
-/** Zombies and dead processes have ended and only wait to be reaped. */
-export function hasEnded(stat: ProcStat): boolean {
-	return stat.state === "Z" || stat.state === "X" || stat.state === "x";
+/**
+ * Zombies and dead processes have ended and only wait to be reaped; but one whose
+ * first thread ended before the others (pthread_exit(3)) looks like a zombie, too.
+ */
+export function hasEnded({ state, threads }: ProcStat): boolean {
+	return (state === "Z" && threads <= 1) || state === "X" || state === "x";
 }
 
 /** Children of all threads of a process (CONFIG_PROC_CHILDREN). */

@@ -3,6 +3,7 @@ import type { Exit, Launched, OutputStream } from "./launcher.ts";
 import { OutputRing } from "./output.ts";
 import type { InputStream } from "./stdin.ts";
 import { after, type Cancel, settlesWithin, sleep } from "./timer.ts";
+import { turns } from "./turns.ts";
 
 export const STATES = ["running", "stopped", "crashed"] as const;
 export type State = (typeof STATES)[number];
@@ -160,13 +161,18 @@ export class ManagedProcess {
 	/** Waits for what it left behind, which its deadlines still hold for. */
 	async #outlast(): Promise<void> {
 		for (;;) {
-			const start = performance.now();
-			if (this.tree.alive().length === 0) break;
+			const { left, cost } = await turns.run(() => this.#leftovers());
+			if (left === 0) break;
 			// A large tree takes long to look at; that must not be all the server does.
-			const cost = performance.now() - start;
 			await sleep(Math.max(LEFTOVER_INTERVAL, cost * 20));
 		}
 		for (const cancel of this.#timers) cancel();
+	}
+
+	#leftovers(): { readonly left: number; readonly cost: number } {
+		const start = performance.now();
+		const left = this.tree.alive().length;
+		return { left, cost: performance.now() - start };
 	}
 
 	/**

@@ -1,6 +1,7 @@
 import { ProcessError } from "../errors.ts";
 import type { Cause, ManagedProcess } from "./process.ts";
 import { settlesWithin, sleep } from "./timer.ts";
+import { turns } from "./turns.ts";
 
 export interface TerminationRequest {
 	readonly cause: Cause;
@@ -73,7 +74,7 @@ async function end(
 ): Promise<TerminationOutcome> {
 	if (!request.force) {
 		// A stopped process gets SIGTERM only when it goes on.
-		process.tree.signal("SIGTERM", "SIGCONT");
+		await turns.run(() => process.tree.signal("SIGTERM", "SIGCONT"));
 		const left = await waitUntilGone(process, request.grace);
 		if (left.length === 0) return { reason: "graceful", survivors: [] };
 		if (!request.mayKill) throw refusedToEnd(process.pid, left, request.grace);
@@ -86,10 +87,9 @@ async function end(
 
 /** Kills again at every look, as a tree may fork while it is being killed. */
 async function kill(process: ManagedProcess): Promise<readonly number[]> {
-	process.tree.signal("SIGKILL");
-	return waitUntilGone(process, KILL_PATIENCE, () =>
-		process.tree.signal("SIGKILL"),
-	);
+	const insist = () => process.tree.signal("SIGKILL");
+	await turns.run(insist);
+	return waitUntilGone(process, KILL_PATIENCE, insist);
 }
 
 /**
@@ -107,10 +107,10 @@ async function waitUntilGone(
 	const left = () => deadline - performance.now();
 	await settlesWithin(process.ended, patience);
 	for (let pause = FIRST_LOOK; ; pause = Math.min(pause * 2, LONGEST_LOOK)) {
-		const alive = process.tree.alive();
+		const alive = await turns.run(() => process.tree.alive());
 		if (alive.length === 0 && process.state !== "running") return [];
 		if (left() <= 0) return alive.length > 0 ? alive : [process.pid];
-		insist?.();
+		if (insist) await turns.run(insist);
 		await sleep(Math.min(pause, left()));
 	}
 }

@@ -83,6 +83,25 @@ describe.skipIf(!LINUX)("a tree", () => {
 		expect(tree.alive()).toEqual([pid]);
 	});
 
+	it("counts a process whose first thread ended before the others", async () => {
+		// exit(2) itself, which unlike the C library's function ends one thread only.
+		const exit = process.arch === "arm64" ? 93 : 60;
+		await using running = await python(`
+import ctypes, threading, time
+def go_on():
+    time.sleep(0.05)
+    print("alone", flush=True)
+    time.sleep(60)
+threading.Thread(target=go_on).start()
+ctypes.CDLL(None).syscall(${exit}, 0)`);
+		await running.says(/alone/);
+		const { pid, tree } = running.launched;
+		expect(tree.alive()).toEqual([pid]);
+		tree.signal("SIGTERM");
+		await running.process.ended;
+		expect(tree.alive()).toEqual([]);
+	});
+
 	it("has children, grandchildren and those in sessions of their own", async () => {
 		await using running = await python(`
 import os, time

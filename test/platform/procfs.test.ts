@@ -13,8 +13,8 @@ import {
 import { run, sh } from "../support/managed.ts";
 
 /** A recorded line of /proc/PID/stat; `comm` and `state` may vary. */
-const stat = (comm: string, state = "S") =>
-	`4711 (${comm}) ${state} 4242 4700 4600 34816 4711 4194560 1021 88 3 0 150 70 20 10 20 0 7 0 8123456 12345678 2048 18446744073709551615 1 1 0 0 0 0 65536 4096 0 0 0 0 17 1 0 0 0 0 0 0 0 0 0 0 0 0 0\n`;
+const stat = (comm: string, state = "S", threads = 7) =>
+	`4711 (${comm}) ${state} 4242 4700 4600 34816 4711 4194560 1021 88 3 0 150 70 20 10 20 0 ${threads} 0 8123456 12345678 2048 18446744073709551615 1 1 0 0 0 0 65536 4096 0 0 0 0 17 1 0 0 0 0 0 0 0 0 0 0 0 0 0\n`;
 
 const EXPECTED = {
 	pid: 4711,
@@ -50,7 +50,7 @@ describe("parseStat", () => {
 		["X", true],
 		["x", true],
 	])("of state %s tells whether the process has ended", (state, ended) => {
-		const parsed = parseStat(stat("node", state));
+		const parsed = parseStat(stat("node", state, 1));
 		expect(parsed && hasEnded(parsed)).toBe(ended);
 	});
 });

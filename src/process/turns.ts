@@ -1,0 +1,53 @@
+/** Milliseconds of one turn of the event loop that may be spent. */
+const BUDGET = 5;
+
+/**
+ * Spreads work over turns of the event loop, so that hundreds of trees that are
+ * ended at once leave room for other requests in between.
+ */
+export class Turns {
+	readonly #waiting: (() => void)[] = [];
+	#spent = 0;
+	#isOpen = false;
+
+	/** Does the work in this turn where there is time left, else in a later one, in order. */
+	run<T>(work: () => T): T | Promise<T> {
+		if (this.#waiting.length === 0 && this.#spent < BUDGET)
+			return this.#time(work);
+		return new Promise((resolve, reject) => {
+			this.#waiting.push(() => {
+				try {
+					resolve(this.#time(work));
+				} catch (error) {
+					reject(error);
+				}
+			});
+		});
+	}
+
+	#time<T>(work: () => T): T {
+		const start = performance.now();
+		try {
+			return work();
+		} finally {
+			this.#spent += performance.now() - start;
+			this.#open();
+		}
+	}
+
+	/** Sees to it that there is a next turn. */
+	#open(): void {
+		if (this.#isOpen) return;
+		this.#isOpen = true;
+		setImmediate(() => {
+			this.#isOpen = false;
+			this.#spent = 0;
+			while (this.#spent < BUDGET && this.#waiting.length > 0)
+				this.#waiting.shift()?.();
+			if (this.#waiting.length > 0) this.#open();
+		});
+	}
+}
+
+/** Of everything that looks at trees or signals them. */
+export const turns = new Turns();

@@ -1,0 +1,46 @@
+import { describe, expect, it } from "bun:test";
+import { Turns } from "../../src/process/turns.ts";
+
+/** Takes so many milliseconds, as a look at a large tree does. */
+function work(duration: number): void {
+	const end = performance.now() + duration;
+	while (performance.now() < end);
+}
+
+describe("Turns", () => {
+	it("does at once what there is time for", () => {
+		expect(new Turns().run(() => 7)).toBe(7);
+	});
+
+	it("does everything, in order, and lets others in between", async () => {
+		const turns = new Turns();
+		const order: (number | string)[] = [];
+		const done = Array.from({ length: 20 }, (_, count) =>
+			turns.run(() => {
+				work(2);
+				order.push(count);
+			}),
+		);
+		setTimeout(() => order.push("other"), 0);
+		await Promise.all(done);
+		expect(order.filter((each) => each !== "other")).toEqual(
+			Array.from({ length: 20 }, (_, count) => count),
+		);
+		expect(order.indexOf("other")).toBeGreaterThan(0);
+		expect(order.indexOf("other")).toBeLessThan(15);
+	});
+
+	it("passes on what the work throws, and goes on", async () => {
+		const turns = new Turns();
+		const fail = () => {
+			throw new Error("gone");
+		};
+		expect(() => turns.run(fail)).toThrow("gone");
+		work(1);
+		turns.run(() => work(10));
+		const later = Promise.resolve(turns.run(fail));
+		const last = turns.run(() => "done");
+		await expect(later).rejects.toThrow("gone");
+		expect(await last).toBe("done");
+	});
+});
