@@ -32,6 +32,10 @@ async function main(argv: readonly string[]): Promise<number> {
 			const { text, allowed } = await explain(command);
 			return (await print(text)) || (allowed ? 0 : 1);
 		}
+		case "doctor": {
+			const { doctor } = await import("./cli/doctor.ts");
+			return print(await doctor({ ...command, version }));
+		}
 		case "audit": {
 			const { tail, verify } = await import("./cli/audit.ts");
 			if (command.action === "tail") return print(tail(command.path));

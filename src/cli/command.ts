@@ -36,6 +36,12 @@ export type Command =
 			readonly action: "verify" | "tail";
 			readonly path: string | undefined;
 	  }
+	| {
+			readonly kind: "doctor";
+			readonly config: string | undefined;
+			/** In machine-readable form. */
+			readonly json: boolean;
+	  }
 	| { readonly kind: "schema" | "help" | "version" };
 
 const DEFAULT_PATH = "./mcp-process-config.json";
@@ -45,6 +51,7 @@ const OPTIONS = {
 	cwd: { type: "string" },
 	"create-config": { type: "boolean" },
 	force: { type: "boolean" },
+	json: { type: "boolean" },
 	schema: { type: "boolean" },
 	help: { type: "boolean", short: "h" },
 	version: { type: "boolean", short: "V" },
@@ -96,6 +103,10 @@ export function parseCommand(argv: readonly string[]): Command {
 			allow("check", "config");
 			refuseMore(rest);
 			return { kind: "check", config };
+		case "doctor":
+			allow("doctor", "config", "json");
+			refuseMore(rest);
+			return { kind: "doctor", config, json: values.json ?? false };
 		case "explain": {
 			allow("explain", "config", "cwd");
 			refuseMore(rest);
@@ -147,6 +158,9 @@ Usage:
                                           effective policy and its risks
   mcp-process explain [--config PATH] [--cwd DIR] -- EXECUTABLE [ARG...]
                                           each layer's verdict on a launch; starts nothing
+  mcp-process doctor [--config PATH] [--json]
+                                          what is guaranteed on this machine, and
+                                          by whom: the kernel, this server, nobody
   mcp-process audit verify [PATH]         check the hash chain of an audit log
   mcp-process audit tail [PATH]           print its last records readably
   mcp-process --schema                    print the JSON Schema of the configuration

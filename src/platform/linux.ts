@@ -7,6 +7,7 @@ import {
 	LinuxEnclosure,
 	openCgroups,
 } from "./linux-enclosure.ts";
+import { linuxGuarantees } from "./linux-guarantees.ts";
 import type { PipeEnds, Platform } from "./platform.ts";
 import { Tags } from "./tag.ts";
 
@@ -70,7 +71,7 @@ export function createLinux(): Platform {
 		release() {
 			if (cgroups instanceof Cgroups) cgroups.remove();
 		},
-		guarantees: () => [],
+		guarantees: () => linuxGuarantees(libc, tags),
 	};
 }
 

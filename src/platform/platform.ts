@@ -1,5 +1,8 @@
 import type { LimitName } from "../security/resources.ts";
 
+/** What runs the guard (see `Guard`), where there are shells. */
+export const SHELL = "/bin/sh";
+
 /** Signals that end, stop or continue a process; on Windows each of them ends it. */
 export type Signal = "SIGTERM" | "SIGKILL" | "SIGCONT" | "SIGSTOP";
 

@@ -50,6 +50,11 @@ const UNDERSTOOD: readonly (readonly [string[], Command])[] = [
 		["--create-config", "a.json", "--force"],
 		{ kind: "create-config", path: "a.json", force: true },
 	],
+	[["doctor"], { kind: "doctor", config: undefined, json: false }],
+	[
+		["doctor", "--json", "--config", "a"],
+		{ kind: "doctor", config: "a", json: true },
+	],
 	[["check"], { kind: "check", config: undefined }],
 	[["check", "--config", "a"], { kind: "check", config: "a" }],
 	[["--config", "a", "check"], { kind: "check", config: "a" }],

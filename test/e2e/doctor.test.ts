@@ -1,0 +1,133 @@
+import { describe, expect, it } from "bun:test";
+import { chmodSync, copyFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { findCgroupHome } from "../../src/platform/cgroup.ts";
+import type { Guarantee } from "../../src/platform/platform.ts";
+import { runCommand } from "../support/command.ts";
+import { BINARY, Scratch } from "../support/server.ts";
+
+const LINUX = process.platform === "linux";
+const ROOT = process.getuid?.() === 0;
+
+interface Report {
+	readonly version: string;
+	readonly system: Record<string, string>;
+	readonly configuration: string;
+	readonly guarantees: readonly Guarantee[];
+}
+
+async function examine(
+	scratch: Scratch,
+	config: unknown = {},
+): Promise<Report> {
+	const path = scratch.write("config.json", JSON.stringify(config));
+	const { code, stdout, stderr } = await runCommand(
+		["doctor", "--json", "--config", path],
+		{ cwd: scratch.path },
+	);
+	expect([code, stderr]).toEqual([0, ""]);
+	return JSON.parse(stdout) as Report;
+}
+
+const find = ({ guarantees }: Report, id: string) =>
+	guarantees.find((guarantee) => guarantee.id === id);
+
+describe("doctor", () => {
+	it("says of each guarantee by whom and by what it is kept, or why not", async () => {
+		using scratch = new Scratch();
+		const report = await examine(scratch);
+		expect(report.guarantees.length).toBeGreaterThan(15);
+		const ids = report.guarantees.map(({ id }) => id);
+		expect(new Set(ids).size).toBe(ids.length);
+		for (const { id, promise, by, how } of report.guarantees) {
+			expect(id).toMatch(/^[a-z.-]+[A-Za-z]*$/);
+			expect(["kernel", "server", "unavailable"]).toContain(by);
+			expect(promise.length).toBeGreaterThan(10);
+			expect(how).not.toBe("");
+		}
+	});
+
+	it("says the same to a person", async () => {
+		using scratch = new Scratch();
+		const report = await examine(scratch);
+		const { code, stdout, stderr } = await runCommand(["doctor"], {
+			cwd: scratch.path,
+		});
+		expect([code, stderr]).toEqual([0, ""]);
+		for (const { id, promise } of report.guarantees)
+			expect(stdout).toContain(`  ${id.padEnd(26)} ${promise}\n`);
+		const [kernel, server, not] = [
+			"Enforced by the kernel:",
+			"Enforced by this server:",
+			"Not available:",
+		].map((heading) => stdout.indexOf(heading));
+		expect(kernel).toBeGreaterThan(0);
+		expect(server).toBeGreaterThan(kernel ?? 0);
+		expect(not).toBeGreaterThan(server ?? 0);
+	});
+
+	it("goes by the configuration", async () => {
+		using scratch = new Scratch();
+		const without = await examine(scratch, { enableAuditLog: false });
+		expect(find(without, "audit")).toMatchObject({ by: "unavailable" });
+		const report = await examine(scratch, { maxProcessLifetime: 77 });
+		expect(find(report, "audit")).toMatchObject({ by: "server" });
+		expect(find(report, "lifetime")?.how).toContain("77 s");
+	});
+
+	it("fails with a configuration that can't be used", async () => {
+		using scratch = new Scratch();
+		const path = scratch.write("config.json", '{"maxConcurrent": 1}');
+		const { code, stdout, stderr } = await runCommand(
+			["doctor", "--config", path],
+			{ cwd: scratch.path },
+		);
+		expect([code, stdout]).toEqual([1, ""]);
+		expect(stderr).toContain("maxConcurrent");
+	});
+
+	describe.skipIf(!LINUX)("on Linux", () => {
+		it("finds the control groups that there are, and leaves none", async () => {
+			using scratch = new Scratch();
+			const home = findCgroupHome(
+				await Bun.file("/proc/self/mountinfo").text(),
+				await Bun.file("/proc/self/cgroup").text(),
+			);
+			const before = "directory" in home ? readdirSync(home.directory) : [];
+			const atomic = find(await examine(scratch), "tree.atomic-kill");
+			expect(atomic?.by).toBe("directory" in home ? "kernel" : "server");
+			if ("reason" in home) expect(atomic?.how).toContain(home.reason);
+			else expect(readdirSync(home.directory)).toEqual(before);
+		});
+
+		it.skipIf(!ROOT)(
+			"tells what an ordinary user has that root has not, and the other way round",
+			async () => {
+				using scratch = new Scratch();
+				chmodSync(scratch.path, 0o755);
+				const binary = join(scratch.path, "mcp-process");
+				copyFileSync(BINARY, binary);
+				const asUser = Bun.spawnSync(
+					[
+						"setpriv",
+						"--reuid=65534",
+						"--regid=65534",
+						"--clear-groups",
+						binary,
+						"doctor",
+						"--json",
+					],
+					{ cwd: scratch.path, env: { HOME: "/nonexistent" } },
+				);
+				const report = JSON.parse(asUser.stdout.toString()) as Report;
+				expect(find(report, "server.privacy")?.by).toBe("kernel");
+				expect(find(report, "tree.atomic-kill")?.by).toBe("server");
+				const asRoot = await examine(scratch);
+				expect(find(asRoot, "server.privacy")).toMatchObject({
+					by: "unavailable",
+					how: expect.stringContaining("root"),
+				});
+			},
+		);
+	});
+});
