@@ -62,6 +62,7 @@ export class DarwinTree implements Tree {
 	}
 
 	signal(...signals: readonly Signal[]): void {
+		if (this.#isGone) return;
 		const members = this.#membersOf(this.table.listAnew());
 		const inGroup = members.some((member) => this.#isInGroup(member));
 		const others = members.filter((member) => !this.#isInGroup(member));
@@ -128,7 +129,19 @@ export class DarwinTree implements Tree {
 	}
 
 	#members(): readonly ProcessEntry[] {
-		return this.#membersOf(this.table.list());
+		if (this.#isGone) return [];
+		const members = this.#membersOf(this.table.list()).filter(
+			(member) => !this.table.hasEndedSince(member),
+		);
+		// The last ones may have started others after the list was made.
+		return members.length > 0 || !this.table.isShared
+			? members
+			: this.#membersOf(this.table.listAnew());
+	}
+
+	/** Whether nobody can come any more: there is no one whom he could come from. */
+	get #isGone(): boolean {
+		return this.#known.size + this.#ended.size === 0 && !this.#isNamed;
 	}
 
 	/** @param entries in the order of their starts, so that members come before what they started */

@@ -28,12 +28,13 @@ const COST_FACTOR = 5;
  * looked at up to fifty times a second each, so that looks which follow each
  * other closely share one.
  *
- * A list that is a little old does no harm: nobody who is missing in it comes
- * back to life, and who has started since has a living parent in it.
+ * What has started since a shared list was made is missing in it, which the next
+ * one makes good; what has ended since is told by `hasEndedSince`.
  */
 export class ProcessTable {
 	#entries: readonly ProcessEntry[] = [];
 	#expires = Number.NEGATIVE_INFINITY;
+	#isShared = false;
 
 	/** @param now milliseconds of a clock that doesn't jump */
 	constructor(
@@ -47,12 +48,26 @@ export class ProcessTable {
 
 	/** In the order of their starts. */
 	list(): readonly ProcessEntry[] {
-		return this.now() < this.#expires ? this.#entries : this.listAnew();
+		this.#isShared = this.now() < this.#expires;
+		return this.#isShared ? this.#entries : this.listAnew();
+	}
+
+	/** Whether the list that was given out last was made for an earlier look. */
+	get isShared(): boolean {
+		return this.#isShared;
+	}
+
+	/** Whether an entry of that list is no longer true. */
+	hasEndedSince({ pid, serial }: ProcessEntry): boolean {
+		if (!this.#isShared) return false;
+		const entry = this.source.find(pid);
+		return entry?.serial !== serial || entry.hasEnded;
 	}
 
 	/** As `list`, but as it is now: before signals are sent, as what is in it gets them. */
 	listAnew(): readonly ProcessEntry[] {
 		const start = this.now();
+		this.#isShared = false;
 		this.#entries = this.source
 			.list()
 			.toSorted((one, other) => one.serial - other.serial);

@@ -44,7 +44,8 @@ function declared(name: string): number | undefined {
 
 describe("the layout of libproc's structures", () => {
 	it("is as long as the headers' fields take", () => {
-		expect(SIZES).toEqual({
+		const sizes: Readonly<Record<string, number>> = SIZES;
+		expect(sizes).toEqual({
 			shortInfo: proc_bsdshortinfo.size,
 			identity: proc_uniqidentifierinfo.size,
 			taskInfo: proc_taskinfo.size,
