@@ -152,8 +152,13 @@ export class DarwinTree implements Tree {
 		const pids = new Set<number>();
 		const living: ProcessEntry[] = [];
 		for (const entry of entries) {
-			if (entry.hasEnded || !this.#belongs(entry, mine, pids)) continue;
+			if (!this.#belongs(entry, mine, pids)) continue;
 			mine.add(entry.serial);
+			if (entry.hasEnded) {
+				// What it started is found by it for as long as it can be seen.
+				this.#known.add(entry.serial);
+				continue;
+			}
 			pids.add(entry.pid);
 			living.push(entry);
 		}

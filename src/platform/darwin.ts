@@ -70,7 +70,7 @@ function create(): Platform {
 		}),
 		cgroup: undefined,
 		release() {},
-		guarantees: () => guarantees(hasPipes),
+		guarantees: () => darwinGuarantees(hasPipes),
 	};
 }
 
@@ -115,11 +115,16 @@ function meterOf(libproc: LibProc): Meter {
 	};
 }
 
-function guarantees(hasPipes: boolean): readonly Guarantee[] {
+/**
+ * What macOS gives.
+ *
+ * @param hasPipes whether kernel pipes could be set up
+ */
+export function darwinGuarantees(hasPipes: boolean): readonly Guarantee[] {
 	const guard = hasPipes
 		? ({
 				by: "server",
-				how: "a shell that waits for the end of a pipe kills every process group within a second, also when the server gets SIGKILL",
+				how: "a shell that waits for the end of a pipe kills every group that it was told of, also after SIGKILL; a group that a member made within the last second may be missed",
 			} as const)
 		: ({ by: "unavailable", how: "no kernel pipe could be set up" } as const);
 	return [
@@ -139,11 +144,11 @@ function guarantees(hasPipes: boolean): readonly Guarantee[] {
 			id: "tree.daemons",
 			promise: "A daemon that left its session and its parent is found.",
 			by: "server",
-			how: "the kernel remembers who started a process; one is lost if its starter came and went between two looks (at least one a second) and it left group and session too",
+			how: "the kernel remembers who started a process; one is lost if it left group and session, and its starter came and went between two looks (at least one a second)",
 		},
 		{
 			id: "server.death",
-			promise: "Nothing outlives the server.",
+			promise: "No process group outlives the server, however it ends.",
 			...guard,
 		},
 		{
@@ -155,8 +160,8 @@ function guarantees(hasPipes: boolean): readonly Guarantee[] {
 		{
 			id: "zombies",
 			promise: "Ended processes don't stay in the table.",
-			by: "kernel",
-			how: "launchd reaps orphans, the server what it started",
+			by: "server",
+			how: "it reaps what it started, and launchd reaps orphans",
 		},
 		{
 			id: "privileges",

@@ -116,6 +116,16 @@ describe("a daemon", () => {
 		expect(alive()).toEqual([603]);
 	});
 
+	it("is kept by the one between, of which only the zombie was seen", () => {
+		const { system, alive } = setUp();
+		system.forkSession(LEADER, 601);
+		system.forkSession(601, 602);
+		system.exit(601);
+		expect(alive()).toEqual([LEADER, 602]);
+		system.reap(601);
+		expect(alive()).toEqual([LEADER, 602]);
+	});
+
 	it("is found when the look at which its starter had ended missed it", () => {
 		const { system, alive } = setUp();
 		system.forkSession(LEADER, 601);

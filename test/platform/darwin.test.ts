@@ -1,6 +1,7 @@
 import { describe, expect, it } from "bun:test";
 import { closeSync, fstatSync, readFileSync, writeSync } from "node:fs";
 import { systemCode } from "../../src/errors.ts";
+import { createDarwin, darwinGuarantees } from "../../src/platform/darwin.ts";
 import { DarwinTree } from "../../src/platform/darwin-tree.ts";
 import { ProcessTable } from "../../src/platform/process-table.ts";
 import { Guard } from "../../src/process/guard.ts";
@@ -137,13 +138,33 @@ time.sleep(60)`);
 	});
 });
 
+describe("the guarantees of macOS", () => {
+	it.each([true, false])("are all there (with pipes: %p)", (hasPipes) => {
+		const found = darwinGuarantees(hasPipes);
+		expect(found.map(({ id }) => id)).toEqual([
+			...["tree.termination", "tree.atomic-kill", "tree.daemons"],
+			...["server.death", "pid.identity", "zombies", "privileges"],
+			...["server.privacy", "streams.kernel-pipes", "ports", "graceful"],
+		]);
+		for (const id of ["server.death", "streams.kernel-pipes"]) {
+			const { by } = found.find((each) => each.id === id) ?? {};
+			expect(by === "unavailable").toBe(!hasPipes);
+		}
+	});
+});
+
+describe.skipIf(DARWIN)("elsewhere", () => {
+	it("there is no libproc, which is said and no error", () => {
+		expect(createDarwin()).toBeUndefined();
+	});
+});
+
 describe.skipIf(!DARWIN)("on a Mac", () => {
 	it("libproc tells the truth, and pipes get their flags", () => {
 		expect(platform.enforceable.has("maxMemoryMB")).toBe(true);
 		expect(platform.enforceable.has("maxFileDescriptors")).toBe(false);
 		expect(platform.pipes).toBeDefined();
-		const ids = platform.guarantees().map(({ id }) => id);
-		expect(new Set(ids).size).toBe(ids.length);
+		expect(platform.guarantees()).toEqual(darwinGuarantees(true));
 	});
 
 	it("pipes join their ends, and fail with EAGAIN once non-blocking and full", () => {
