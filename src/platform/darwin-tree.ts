@@ -23,7 +23,7 @@ export interface Meter {
 
 /** Sockets that are looked at; each is a system call. */
 const MOST_SOCKETS = 5000;
-/** Looks for which an ended member is remembered; see `#ended`. */
+/** Lists for which an ended member is remembered; see `#ended`. */
 const ENDED_LOOKS = 2;
 
 /**
@@ -35,13 +35,16 @@ const ENDED_LOOKS = 2;
  * who did came and went between two looks, and left group and session.
  */
 export class DarwinTree implements Tree {
-	/** The living members of the last look, by serial. */
+	/** Serials of the living members. */
 	#known = new Set<number>();
 	/**
-	 * Members that have ended lately, with the looks that they are remembered for:
-	 * the one that they end in may have missed what they started while it was made.
+	 * Members that have ended lately, with the lists that they are remembered for:
+	 * the first without them may have missed what they started while it was made.
 	 */
 	readonly #ended = new Map<number, number>();
+	/** The last list of processes, and the living members in it. */
+	#entries: readonly ProcessEntry[] | undefined;
+	#living: readonly ProcessEntry[] = [];
 	/** Of the leader; where it was gone at once, none is as high. */
 	readonly #serial: number;
 	/**
@@ -146,6 +149,7 @@ export class DarwinTree implements Tree {
 
 	/** @param entries in the order of their starts, so that members come before what they started */
 	#membersOf(entries: readonly ProcessEntry[]): readonly ProcessEntry[] {
+		if (entries === this.#entries) return this.#living;
 		const mine = new Set([...this.#known, ...this.#ended.keys()]);
 		if (entries.some((entry) => this.#hasTakenName(entry)))
 			this.#isNamed = false;
@@ -163,6 +167,8 @@ export class DarwinTree implements Tree {
 			living.push(entry);
 		}
 		this.#remember(living, entries);
+		this.#entries = entries;
+		this.#living = living;
 		return living;
 	}
 

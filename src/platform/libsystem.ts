@@ -43,7 +43,7 @@ const LIBSYSTEM = {
 } as const;
 
 /** The system's library; there is no file of that path, but the loader has it. */
-export const LIBSYSTEM_PATH = "/usr/lib/libSystem.B.dylib";
+const LIBSYSTEM_PATH = "/usr/lib/libSystem.B.dylib";
 
 function load() {
 	return dlopen(LIBSYSTEM_PATH, LIBSYSTEM).symbols;

@@ -127,7 +127,7 @@ describe("a daemon", () => {
 	});
 
 	it("is found when the look at which its starter had ended missed it", () => {
-		const { system, alive } = setUp();
+		const { system, tree, alive } = setUp();
 		system.forkSession(LEADER, 601);
 		expect(alive()).toEqual([LEADER, 601]);
 		// Started while the list was made, after the place where it would stand.
@@ -136,6 +136,8 @@ describe("a daemon", () => {
 		system.reap(601);
 		system.list = () => list.call(system).filter(({ pid }) => pid !== 602);
 		expect(alive()).toEqual([LEADER]);
+		// Further looks at the same list teach nothing.
+		for (let look = 0; look < 4; look++) expect(tree.alive()).toEqual([LEADER]);
 		system.list = list;
 		expect(alive()).toEqual([LEADER, 602]);
 	});
