@@ -1,7 +1,7 @@
 /**
  * The C structures that macOS's libproc fills (bsd/sys/proc_info.h and
  * bsd/sys/resource.h of XNU), read from bytes. Both processors of Macs are
- * little-endian and lay them out alike; they have only ever grown at their ends.
+ * little-endian and lay them out alike.
  *
  * The kernel tells how many bytes it filled, so a structure that is shorter than
  * what is read here is taken for no answer at all.
@@ -11,7 +11,7 @@
 export const PROC_PIDLISTFDS = 1;
 export const PROC_PIDTASKINFO = 4;
 export const PROC_PIDT_SHORTBSDINFO = 13;
-/** Of proc_info_private.h, but part of the system's interface since OS X 10.9. */
+/** Of proc_info_private.h, where only reserved fields have changed; the runtime relies on it, too. */
 export const PROC_PIDUNIQIDENTIFIERINFO = 17;
 /** Flavor of proc_pidfdinfo(). */
 export const PROC_PIDFDSOCKETINFO = 3;

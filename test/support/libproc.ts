@@ -3,7 +3,7 @@ import { CStruct, type CType, type Field } from "./c-struct.ts";
 const each = (type: CType, names: string): Field[] =>
 	names.split(/\s+/).map((name): Field => [type, name]);
 
-/** bsd/sys/proc_info.h of XNU 11215 (macOS 15). */
+/** bsd/sys/proc_info.h of XNU, field by field. */
 export const proc_bsdshortinfo = new CStruct([
 	...each("u32", "pbsi_pid pbsi_ppid pbsi_pgid pbsi_status"),
 	["u8", "pbsi_comm", 16],
