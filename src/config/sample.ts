@@ -40,7 +40,7 @@ export const SAMPLE_CONFIG = `{
   "inheritEnv": "minimal",
 
   // What a process and all that it starts may use, unless a launch asks for
-  // other limits; "maximumResourceLimits" bounds those. Linux only:
+  // other limits; "maximumResourceLimits" bounds those. On Linux and macOS:
   //   "defaultResourceLimits": { "maxMemoryMB": 4000, "maxProcesses": 200 },
 
   // How much at a time, and for how long (seconds).

@@ -6,6 +6,11 @@ export async function currentPlatform(): Promise<Platform> {
 		const { createLinux } = await import("./linux.ts");
 		return createLinux();
 	}
+	if (process.platform === "darwin") {
+		const { createDarwin } = await import("./darwin.ts");
+		const darwin = createDarwin();
+		if (darwin) return darwin;
+	}
 	const { createPortable } = await import("./portable.ts");
 	return createPortable();
 }

@@ -13,6 +13,8 @@ import { Tags } from "./tag.ts";
 
 const O_CLOEXEC = 0o2000000;
 const O_NONBLOCK = 0o4000;
+/** pipe(7). */
+const PIPE_BUF = 4096;
 const F_GETFL = 3;
 const F_SETFL = 4;
 const PR_SET_PDEATHSIG = 1;
@@ -42,6 +44,7 @@ export function createLinux(): Platform {
 			setNonBlocking(fd) {
 				libc.fcntl(fd, F_SETFL, libc.fcntl(fd, F_GETFL, 0) | O_NONBLOCK);
 			},
+			atomicBytes: PIPE_BUF,
 		},
 		enforceable: new Set(LIMIT_NAMES),
 		prepareServer() {

@@ -70,7 +70,7 @@ export interface Guarantee {
 	readonly how: string;
 }
 
-/** A process whose parent has ended, and which this server has adopted. */
+/** A process that has left the process group it was started in, as daemons do. */
 export interface Orphan {
 	readonly pid: number;
 	/** Process group. */
@@ -95,6 +95,8 @@ export interface Platform {
 				open(): PipeEnds;
 				/** Makes writes that would block fail with EAGAIN instead. */
 				setNonBlocking(fd: number): void;
+				/** Writes of at most so many bytes are whole or not at all (PIPE_BUF). */
+				readonly atomicBytes: number;
 		  }
 		| undefined;
 	/** The resource limits that a tree can be held to here. */
@@ -109,7 +111,11 @@ export interface Platform {
 	keepOut(pid: number): void;
 	/** To be called once a child of this server's own was reaped, as its pid may come again. */
 	reaped(pid: number): void;
-	/** What processes left behind and this server adopted; reaps those that ended. */
+	/**
+	 * What the end of the leaders' process groups would not end: on Linux what
+	 * processes left behind and this server adopted (those that ended are reaped),
+	 * elsewhere members of trees that have left their leader's group.
+	 */
 	orphans(): readonly Orphan[];
 	/**
 	 * Folder of the control group that holds every tree, for who has to kill them

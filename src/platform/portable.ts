@@ -3,8 +3,8 @@ import type { Platform, Signal, Tree, TreeSample } from "./platform.ts";
 import { sendSignal } from "./signal.ts";
 
 /**
- * What macOS and Windows have in common so far: the runtime's own pipes, and
- * pidusage for CPU and memory.
+ * What every system has, where its own calls can't be had: the runtime's own
+ * pipes, and pidusage for CPU and memory.
  */
 export function createPortable(): Platform {
 	return {

@@ -9,7 +9,8 @@ import { type SpawnedGuard, spawnGuard } from "./launcher.ts";
  * and the folder of the control group, where there is one; when the pipe from the server is closed, because the server ended in
  * whatever way, it kills those on the list. It runs in a background job, whose
  * parent has ended, so that the death signal of the server's direct children
- * (PR_SET_PDEATHSIG, which fork(2) clears) does not reach it.
+ * (PR_SET_PDEATHSIG on Linux, which fork(2) clears) does not reach it. Any POSIX
+ * shell will do, macOS's old bash included.
  */
 const SCRIPT = `
 exec 3<&0
@@ -38,8 +39,8 @@ exec 3<&0
 
 /**
  * Kills the control group and the process groups that are left when this server is killed and can't do
- * it itself: SIGKILL, or the kernel out of memory. The groups' leaders die with
- * the server anyway; the guard is for their children.
+ * it itself: SIGKILL, or the kernel out of memory. On Linux the groups' leaders die
+ * with the server anyway, and the guard is for their children.
  *
  * It is one shell, of about a megabyte, from the first launch on, and costs a
  * write to a pipe for each start and each end.

@@ -93,7 +93,7 @@ export function launch(
 		return {
 			pid: child.pid,
 			tree: enclosure.track(child.pid),
-			stdin: inputOf(stdin, child.stdin),
+			stdin: inputOf(stdin, child.stdin, pipes),
 			stdout: outputOf(stdout, child.stdout),
 			stderr: outputOf(stderr, child.stderr),
 			exited: child.exited.then((code) => {
@@ -177,22 +177,22 @@ function spawnIn(enclosure: Enclosure, admitted: Admitted, stdio: Stdio) {
 
 type Child = ReturnType<typeof spawnIn>;
 
-function inputOf(joint: Joint, stdin: Child["stdin"]): InputStream | undefined {
-	if (joint.ours !== undefined) return new PipeInput(joint.ours);
+function inputOf(
+	{ ours }: Joint,
+	stdin: Child["stdin"],
+	pipes: Platform["pipes"],
+): InputStream | undefined {
+	if (ours !== undefined && pipes)
+		return new PipeInput(ours, pipes.atomicBytes);
 	return stdin && typeof stdin === "object" ? new SinkInput(stdin) : undefined;
 }
 
 function outputOf(
-	joint: Joint,
+	{ ours }: Joint,
 	stream: Child["stdout"],
 ): OutputStream | undefined {
-	const { ours } = joint;
-	if (ours !== undefined) {
-		return {
-			chunks: Bun.file(ours).stream(),
-			close: () => closeSync(ours),
-		};
-	}
+	if (ours !== undefined)
+		return { chunks: Bun.file(ours).stream(), close: () => closeSync(ours) };
 	return stream && typeof stream === "object"
 		? { chunks: stream, close() {} }
 		: undefined;

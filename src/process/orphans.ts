@@ -3,16 +3,18 @@ import { sendSignal } from "../platform/signal.ts";
 import type { Guard } from "./guard.ts";
 import { sleep } from "./timer.ts";
 
-/** Milliseconds between looks at what was adopted, while anything runs. */
+/** Milliseconds between looks, while anything runs. */
 const INTERVAL = 1000;
 /** Milliseconds that orphans get after SIGTERM when the server stops. */
 const GRACE = 500;
 const LOOK = 20;
 
 /**
- * Looks after what processes leave behind and this server adopts: reaps those
- * that ended, gives the living into the guard's care, and ends them with the
- * server. It wakes up only while something runs.
+ * Looks after what left the process group it was started in: gives it into the
+ * guard's care, and ends it with the server. On Linux, where this server adopts
+ * what processes leave behind, those that ended are reaped; on macOS this is the
+ * look at which trees learn what their members started. It wakes up only while
+ * something runs.
  */
 export class OrphanKeeper {
 	#timer: ReturnType<typeof setTimeout> | undefined;

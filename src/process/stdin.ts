@@ -22,8 +22,6 @@ export interface InputStream {
 /** The child, or the whole of its tree, has closed its standard input. */
 export class InputClosedError extends Error {}
 
-/** Writes of at most this many bytes to a pipe are whole or not at all (pipe(7), PIPE_BUF). */
-const ATOMIC = 4096;
 const FIRST_WAIT = 1;
 const LONGEST_WAIT = 20;
 
@@ -41,8 +39,14 @@ export class PipeInput implements InputStream {
 	#ending: (() => void) | undefined;
 	#closed = false;
 
-	/** @param fd write end, non-blocking; owned by this object from now on */
-	constructor(private readonly fd: number) {}
+	/**
+	 * @param fd write end, non-blocking; owned by this object from now on
+	 * @param atomicBytes writes of at most so many bytes are whole or not at all
+	 */
+	constructor(
+		private readonly fd: number,
+		private readonly atomicBytes: number,
+	) {}
 
 	get closed(): boolean {
 		return this.#closed || this.#ending !== undefined;
@@ -122,7 +126,7 @@ export class PipeInput implements InputStream {
 	#drain(pending: Pending): "done" | "full" | "closed" {
 		const { bytes } = pending;
 		while (pending.written < bytes.length) {
-			const end = cutAtCharacter(bytes, pending.written + ATOMIC);
+			const end = cutAtCharacter(bytes, pending.written + this.atomicBytes);
 			try {
 				pending.written += writeSync(
 					this.fd,

@@ -14,11 +14,12 @@ class Pipe implements Disposable {
 	#read: number | undefined;
 
 	constructor() {
-		const ends = platform.pipes?.open();
-		if (!ends) throw new Error("this platform has no pipes");
-		platform.pipes?.setNonBlocking(ends.write);
-		platform.pipes?.setNonBlocking(ends.read);
-		this.input = new PipeInput(ends.write);
+		const { pipes } = platform;
+		if (!pipes) throw new Error("this platform has no pipes");
+		const ends = pipes.open();
+		pipes.setNonBlocking(ends.write);
+		pipes.setNonBlocking(ends.read);
+		this.input = new PipeInput(ends.write, pipes.atomicBytes);
 		this.#read = ends.read;
 	}
 
