@@ -26,6 +26,8 @@ export interface RawOptions {
 	readonly env?: Readonly<Record<string, string>>;
 	readonly cwd?: string;
 	readonly binary?: string;
+	/** A command that becomes the server when the server's own is appended to it. */
+	readonly wrapper?: readonly string[];
 	/** Send `initialize` first; true unless given. */
 	readonly initialize?: boolean;
 }
@@ -79,19 +81,20 @@ export class RawServer implements AsyncDisposable {
 				...config,
 			}),
 		);
-		const child = spawn(
+		const [command = BINARY, ...args] = [
+			...(options.wrapper ?? []),
 			options.binary ?? BINARY,
-			[...(options.args ?? ["--config", path])],
-			{
-				cwd: options.cwd ?? scratch.path,
-				env: {
-					PATH: process.env.PATH ?? "",
-					HOME: scratch.path,
-					...options.env,
-				},
-				stdio: ["pipe", "pipe", "pipe"],
+			...(options.args ?? ["--config", path]),
+		];
+		const child = spawn(command, args, {
+			cwd: options.cwd ?? scratch.path,
+			env: {
+				PATH: process.env.PATH ?? "",
+				HOME: scratch.path,
+				...options.env,
 			},
-		);
+			stdio: ["pipe", "pipe", "pipe"],
+		});
 		const server = new RawServer(child, scratch);
 		if (options.initialize === false) return server;
 		try {
