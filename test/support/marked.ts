@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { childrenOf, hasEnded, readStat } from "../../src/platform/procfs.ts";
 import { killQuietly } from "./managed.ts";
 import { eventually, isAlive } from "./server.ts";
@@ -61,6 +62,16 @@ export function cgroupsOf(server: number): string[] {
 	return readdirSync(home).filter((name) =>
 		name.startsWith(`mcp-process-${server}-`),
 	);
+}
+
+/** How many trees of a server's have a control group that is left. */
+export function treeGroupsOf(server: number): number {
+	return cgroupsOf(server).reduce((sum, name) => {
+		const entries = readdirSync(join(cgroupHome() ?? "", name), {
+			withFileTypes: true,
+		});
+		return sum + entries.filter((entry) => entry.isDirectory()).length;
+	}, 0);
 }
 
 /** Whether a process is in a control group of a server's. */

@@ -49,16 +49,23 @@ export function initializeRequest(id: number | string): Message {
 /** The compiled program and its bare pipes: what is written and read is exactly what a test says. */
 export class RawServer implements AsyncDisposable {
 	readonly #stdout: Buffer[] = [];
+	/** When each of those came, in milliseconds of the monotonic clock. */
+	readonly #arrivals: number[] = [];
 	readonly #stderr: Buffer[] = [];
 	readonly #scratch: Scratch;
 	readonly #child: ChildProcess;
 	readonly exited: Promise<Ending>;
 	#nextId = 1000;
+	#lines = 0;
 
 	private constructor(child: ChildProcess, scratch: Scratch) {
 		this.#child = child;
 		this.#scratch = scratch;
-		child.stdout?.on("data", (chunk: Buffer) => this.#stdout.push(chunk));
+		child.stdout?.on("data", (chunk: Buffer) => {
+			this.#stdout.push(chunk);
+			this.#arrivals.push(performance.now());
+			this.#lines += chunk.toString("latin1").split("\n").length - 1;
+		});
 		child.stderr?.on("data", (chunk: Buffer) => this.#stderr.push(chunk));
 		// A server that ended breaks the pipe; the tests look at its exit instead.
 		child.stdin?.on("error", () => {});
@@ -140,6 +147,24 @@ export class RawServer implements AsyncDisposable {
 				if (!isMessage(message)) throw new Error(`not JSON-RPC: ${line}`);
 				return message;
 			});
+	}
+
+	/** How many lines it wrote. */
+	get lines(): number {
+		return this.#lines;
+	}
+
+	/** When the answer with each id came, in milliseconds of the monotonic clock. */
+	arrivals(): ReadonlyMap<unknown, number> {
+		const times = new Map<unknown, number>();
+		let rest = Buffer.alloc(0);
+		for (const [index, chunk] of this.#stdout.entries()) {
+			const lines = Buffer.concat([rest, chunk]).toString("latin1").split("\n");
+			rest = Buffer.from(lines.pop() ?? "", "latin1");
+			for (const line of lines)
+				times.set(JSON.parse(line).id, this.#arrivals[index] ?? Number.NaN);
+		}
+		return times;
 	}
 
 	/** Writes bytes as they are. */
