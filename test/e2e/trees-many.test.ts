@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { AWKWARD_CONFIG } from "../support/awkward.ts";
 import { guardsOf, Mark, treeGroupsOf, zombiesOf } from "../support/marked.ts";
 import { fixture, PYTHON } from "../support/programs.ts";
+import { times } from "../support/random.ts";
 import { RawServer } from "../support/raw.ts";
 import { eventually, type Success, TestServer } from "../support/server.ts";
 import { WAYS } from "../support/ways.ts";
@@ -13,19 +14,6 @@ const CONFIG = {
 	...AWKWARD_CONFIG,
 	allowedExecutables: [PYTHON, "sleep", "true"],
 };
-
-/** Calls `one` for each number below `count`, `width` of them at a time. */
-async function times(
-	count: number,
-	width: number,
-	one: (index: number) => Promise<void>,
-): Promise<void> {
-	let next = 0;
-	const work = async () => {
-		while (next < count) await one(next++);
-	};
-	await Promise.all(Array.from({ length: width }, work));
-}
 
 describe.each(WAYS)("$name,", ({ name: way, wrapper }) => {
 	it.each([

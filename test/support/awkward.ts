@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { ConfigInput } from "../../src/config/schema.ts";
 import { Mark, sizeOf } from "./marked.ts";
 import { fixture, NODE, PYTHON } from "./programs.ts";
 import type { RawServer } from "./raw.ts";
@@ -64,14 +65,14 @@ export type AwkwardName = keyof typeof AWKWARD;
 export const AWKWARD_NAMES = Object.keys(AWKWARD) as AwkwardName[];
 
 /** What the server is told for these. */
-export const AWKWARD_CONFIG = {
+export const AWKWARD_CONFIG: ConfigInput = {
 	allowedExecutables: [PYTHON, NODE, "bash", "sleep"],
 	blockShellInterpreters: false,
 	argumentValidation: "literal",
 	maxConcurrentProcesses: 1000,
 	maxLaunchesPerMinute: 100_000,
 	maxFinishedProcesses: 1000,
-} as const;
+};
 
 /** A tree of a kind, which is gone when the test is over. */
 export class AwkwardTree implements AsyncDisposable {
