@@ -64,6 +64,11 @@ export function cgroupsOf(server: number): string[] {
 	);
 }
 
+/** Whether a control group of that name, as `cgroupsOf` gives it, is still there. */
+export function isCgroup(name: string): boolean {
+	return existsSync(join(cgroupHome() ?? "", name));
+}
+
 /** How many trees of a server's have a control group that is left. */
 export function treeGroupsOf(server: number): number {
 	return cgroupsOf(server).reduce((sum, name) => {
