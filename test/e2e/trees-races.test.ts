@@ -17,6 +17,8 @@ import { WAYS, type Way } from "../support/ways.ts";
 setDefaultTimeout(60_000);
 
 const ROUNDS = 300;
+/** Rounds with a program that has no say in its end by SIGTERM. */
+const PLAIN = ROUNDS / 3;
 const CONFIG = { ...AWKWARD_CONFIG, maxFinishedProcesses: 2 * ROUNDS };
 
 /** Groups of this process's own, that nobody else has any business with. */
@@ -54,9 +56,10 @@ describe.each(WAYS)(
 			using crowd = bystanders(20);
 			const causes: Record<string, number> = {};
 			const untrue: unknown[] = [];
+			let blamed = 0;
 			const pids: number[] = [];
 			await times(ROUNDS, 12, async (round) => {
-				const near = () => Math.round(100 + random() * 40);
+				const near = () => Math.round(100 + random() * 15);
 				const [exit, timeout, end] = [near(), near(), near()];
 				const names = Object.keys(PROGRAMS);
 				const name = names[round % names.length] ?? "plain";
@@ -83,15 +86,18 @@ describe.each(WAYS)(
 					cause === "exited"
 						? exitCode === 0 && signal === null && state === "stopped"
 						: ["timeout", "terminated"].includes(cause) &&
-							// Who ignores SIGTERM or heeds it may exit as it likes after it was asked.
-							(name !== "plain" || signal === "SIGTERM");
+							(signal === null || signal === "SIGTERM");
 				if (!isTrue) untrue.push({ round, name, termination });
+				// The others may exit as they like after they were asked to end.
+				if (name === "plain" && cause !== "exited" && signal === null) blamed++;
 				await Bun.sleep(5);
 				const again = await server.ok("process_get_status", { pid });
 				expect(again.termination).toEqual(termination);
 			});
-			console.log(causes);
+			console.log(causes, `${blamed} blamed for what had ended by itself`);
 			expect(untrue).toEqual([]);
+			// Who ends between the last look at it and its signal can't be told.
+			expect(blamed).toBeLessThanOrEqual(PLAIN * 0.05);
 			expect(crowd.alive()).toBe(20);
 			expect(server.stderr).not.toContain("internal error");
 			const exits = auditOf(server.folder).filter(
