@@ -13,7 +13,7 @@ setDefaultTimeout(60_000);
 const TREES = 50;
 /** What may outlive the server, and what a busy machine may add to it. */
 const BOUND = 1000;
-const HEADROOM = 500;
+const HEADROOM = 1500;
 
 describe.each(WAYS)("$name, SIGKILL of the server", ({ name, wrapper }) => {
 	it.each([

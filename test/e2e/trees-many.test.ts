@@ -15,6 +15,9 @@ const CONFIG = {
 	allowedExecutables: [PYTHON, "sleep", "true"],
 };
 
+/** MB that a thousand trees may leave. */
+const MOST_GROWTH = 20;
+
 describe.each(WAYS)("$name,", ({ name: way, wrapper }) => {
 	it.each([
 		["heed SIGTERM", "sleep", (mark: string) => [mark], 500],
@@ -128,7 +131,13 @@ describe.each(WAYS)("$name,", ({ name: way, wrapper }) => {
 		console.log(`${way}, a thousand short trees:`, before, after);
 		expect(after.descriptors).toBeLessThanOrEqual(before.descriptors);
 		expect(after.groups).toBe(0);
-		expect(after.rss - before.rss).toBeLessThan(20);
+		let growth = after.rss - before.rss;
+		if (growth >= MOST_GROWTH) {
+			// A heap may grow once more; a leak does it again.
+			await times(1000, 10, one);
+			growth = (await look()).rss - after.rss;
+		}
+		expect(growth).toBeLessThan(MOST_GROWTH);
 		expect(zombiesOf(pid)).toEqual([]);
 		expect(guardsOf(pid)).toHaveLength(1);
 	});

@@ -19,7 +19,7 @@ setDefaultTimeout(60_000);
 
 /** What ending a tree may take beyond its grace; and what a busy machine may add to it. */
 const AFTER_GRACE = 500;
-const HEADROOM = 500;
+const HEADROOM = 1500;
 /** The server's own grace, at a deadline and at its end. */
 const SERVER_GRACE = 2000;
 
