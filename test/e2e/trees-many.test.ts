@@ -38,10 +38,10 @@ describe.each(WAYS)("$name,", ({ name: way, wrapper }) => {
 					args: args(mark.text),
 				}),
 			);
-			const before = server.lines;
+			const before = server.arrivals.lines;
 			server.write(starts.join(""));
 			await eventually(
-				() => server.lines === before + count || undefined,
+				() => server.arrivals.lines === before + count || undefined,
 				"every start to be answered",
 			);
 			const pids = resultsOf(server, "start-").map(({ pid }) => Number(pid));
@@ -52,7 +52,7 @@ describe.each(WAYS)("$name,", ({ name: way, wrapper }) => {
 				"all of them to be there",
 			);
 			await Bun.sleep(500);
-			const { lines } = server;
+			const { lines } = server.arrivals;
 			const ends = pids.map((pid) =>
 				callOf(`end-${pid}`, "process_terminate", { pid, timeout: 500 }),
 			);
@@ -60,14 +60,14 @@ describe.each(WAYS)("$name,", ({ name: way, wrapper }) => {
 			server.write(ends.join(""));
 			const pings = new Map<string, number>();
 			// The answers are only counted meanwhile: this process has to be quick, too.
-			while (server.lines < lines + count + pings.size) {
+			while (server.arrivals.lines < lines + count + pings.size) {
 				const id = `ping-${pings.size}`;
 				pings.set(id, performance.now());
 				server.send({ jsonrpc: "2.0", id, method: "ping" });
 				await Bun.sleep(5);
 				if (performance.now() - began > 20_000) break;
 			}
-			const arrivals = server.arrivals();
+			const arrivals = server.arrivals.byId();
 			const took = Math.round(
 				Math.max(...pids.map((pid) => arrivals.get(`end-${pid}`) ?? Infinity)) -
 					began,

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { Arrivals } from "./arrivals.ts";
 import {
 	BINARY,
 	type ErrorBody,
@@ -48,24 +49,17 @@ export function initializeRequest(id: number | string): Message {
 
 /** The compiled program and its bare pipes: what is written and read is exactly what a test says. */
 export class RawServer implements AsyncDisposable {
-	readonly #stdout: Buffer[] = [];
-	/** When each of those came, in milliseconds of the monotonic clock. */
-	readonly #arrivals: number[] = [];
+	readonly arrivals = new Arrivals();
 	readonly #stderr: Buffer[] = [];
 	readonly #scratch: Scratch;
 	readonly #child: ChildProcess;
 	readonly exited: Promise<Ending>;
 	#nextId = 1000;
-	#lines = 0;
 
 	private constructor(child: ChildProcess, scratch: Scratch) {
 		this.#child = child;
 		this.#scratch = scratch;
-		child.stdout?.on("data", (chunk: Buffer) => {
-			this.#stdout.push(chunk);
-			this.#arrivals.push(performance.now());
-			this.#lines += chunk.toString("latin1").split("\n").length - 1;
-		});
+		child.stdout?.on("data", (chunk: Buffer) => this.arrivals.add(chunk));
 		child.stderr?.on("data", (chunk: Buffer) => this.#stderr.push(chunk));
 		// A server that ended breaks the pipe; the tests look at its exit instead.
 		child.stdin?.on("error", () => {});
@@ -128,7 +122,7 @@ export class RawServer implements AsyncDisposable {
 
 	/** Every byte that it wrote to its standard output. */
 	get stdout(): string {
-		return Buffer.concat(this.#stdout).toString("utf8");
+		return this.arrivals.text;
 	}
 
 	get stderr(): string {
@@ -149,24 +143,6 @@ export class RawServer implements AsyncDisposable {
 			});
 	}
 
-	/** How many lines it wrote. */
-	get lines(): number {
-		return this.#lines;
-	}
-
-	/** When the answer with each id came, in milliseconds of the monotonic clock. */
-	arrivals(): ReadonlyMap<unknown, number> {
-		const times = new Map<unknown, number>();
-		let rest = Buffer.alloc(0);
-		for (const [index, chunk] of this.#stdout.entries()) {
-			const lines = Buffer.concat([rest, chunk]).toString("latin1").split("\n");
-			rest = Buffer.from(lines.pop() ?? "", "latin1");
-			for (const line of lines)
-				times.set(JSON.parse(line).id, this.#arrivals[index] ?? Number.NaN);
-		}
-		return times;
-	}
-
 	/** Writes bytes as they are. */
 	write(text: string | Uint8Array): void {
 		this.#child.stdin?.write(text);
@@ -182,8 +158,8 @@ export class RawServer implements AsyncDisposable {
 		return eventually(
 			() => {
 				// A long answer is parsed only when there is something new.
-				if (this.#stdout.length === seen) return undefined;
-				seen = this.#stdout.length;
+				if (this.arrivals.chunks === seen) return undefined;
+				seen = this.arrivals.chunks;
 				return this.messages().find(
 					(message) => message.id === id && !("method" in message),
 				);
