@@ -55,7 +55,7 @@ describe("process_start's timeout", () => {
 		await gone(members);
 	});
 
-	it.each([[2 ** 31], [2 ** 31 + 1000], [2 ** 32], [2 ** 40]])(
+	it.each([[2 ** 31], [2 ** 31 + 1000], [2 ** 32], [2 ** 40], [2 ** 53]])(
 		"of %d ms does not fire",
 		async (timeout) => {
 			await using server = await TestServer.start(CONFIG);
@@ -95,6 +95,24 @@ describe("maxProcessLifetime", () => {
 			(await server.ok("process_get_status", { pid })).uptime,
 		).toBeGreaterThanOrEqual(1000);
 	});
+
+	it.each([[2 ** 31], [2 ** 32], [2 ** 53]])(
+		"of %d ms does not fire",
+		async (lifetime) => {
+			await using server = await TestServer.start({
+				...CONFIG,
+				maxProcessLifetime: lifetime / 1000,
+			});
+			const { pid } = await server.ok("process_start", {
+				executable: "sleep",
+				args: ["60"],
+			});
+			await Bun.sleep(300);
+			expect(await server.ok("process_get_status", { pid })).toMatchObject({
+				state: "running",
+			});
+		},
+	);
 });
 
 describe("a process that ends by itself", () => {

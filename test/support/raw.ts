@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { Arrivals } from "./arrivals.ts";
 import {
 	BINARY,
 	type ErrorBody,
@@ -26,6 +27,8 @@ export interface RawOptions {
 	readonly env?: Readonly<Record<string, string>>;
 	readonly cwd?: string;
 	readonly binary?: string;
+	/** A command that becomes the server when the server's own is appended to it. */
+	readonly wrapper?: readonly string[];
 	/** Send `initialize` first; true unless given. */
 	readonly initialize?: boolean;
 }
@@ -46,7 +49,7 @@ export function initializeRequest(id: number | string): Message {
 
 /** The compiled program and its bare pipes: what is written and read is exactly what a test says. */
 export class RawServer implements AsyncDisposable {
-	readonly #stdout: Buffer[] = [];
+	readonly arrivals = new Arrivals();
 	readonly #stderr: Buffer[] = [];
 	readonly #scratch: Scratch;
 	readonly #child: ChildProcess;
@@ -56,7 +59,7 @@ export class RawServer implements AsyncDisposable {
 	private constructor(child: ChildProcess, scratch: Scratch) {
 		this.#child = child;
 		this.#scratch = scratch;
-		child.stdout?.on("data", (chunk: Buffer) => this.#stdout.push(chunk));
+		child.stdout?.on("data", (chunk: Buffer) => this.arrivals.add(chunk));
 		child.stderr?.on("data", (chunk: Buffer) => this.#stderr.push(chunk));
 		// A server that ended breaks the pipe; the tests look at its exit instead.
 		child.stdin?.on("error", () => {});
@@ -79,19 +82,20 @@ export class RawServer implements AsyncDisposable {
 				...config,
 			}),
 		);
-		const child = spawn(
+		const [command = BINARY, ...args] = [
+			...(options.wrapper ?? []),
 			options.binary ?? BINARY,
-			[...(options.args ?? ["--config", path])],
-			{
-				cwd: options.cwd ?? scratch.path,
-				env: {
-					PATH: process.env.PATH ?? "",
-					HOME: scratch.path,
-					...options.env,
-				},
-				stdio: ["pipe", "pipe", "pipe"],
+			...(options.args ?? ["--config", path]),
+		];
+		const child = spawn(command, args, {
+			cwd: options.cwd ?? scratch.path,
+			env: {
+				PATH: process.env.PATH ?? "",
+				HOME: scratch.path,
+				...options.env,
 			},
-		);
+			stdio: ["pipe", "pipe", "pipe"],
+		});
 		const server = new RawServer(child, scratch);
 		if (options.initialize === false) return server;
 		try {
@@ -118,7 +122,7 @@ export class RawServer implements AsyncDisposable {
 
 	/** Every byte that it wrote to its standard output. */
 	get stdout(): string {
-		return Buffer.concat(this.#stdout).toString("utf8");
+		return this.arrivals.text;
 	}
 
 	get stderr(): string {
@@ -154,8 +158,8 @@ export class RawServer implements AsyncDisposable {
 		return eventually(
 			() => {
 				// A long answer is parsed only when there is something new.
-				if (this.#stdout.length === seen) return undefined;
-				seen = this.#stdout.length;
+				if (this.arrivals.chunks === seen) return undefined;
+				seen = this.arrivals.chunks;
 				return this.messages().find(
 					(message) => message.id === id && !("method" in message),
 				);

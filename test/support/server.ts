@@ -79,6 +79,8 @@ export class TestServer implements AsyncDisposable {
 			readonly env?: Record<string, string>;
 			readonly cwd?: string;
 			readonly clientName?: string;
+			/** A command that becomes the server when the server's own is appended to it. */
+			readonly wrapper?: readonly string[];
 			/** Answers questions to the user; without it the client can't ask. */
 			readonly onAsk?: (question: string) => Promise<Action> | Action;
 		} = {},
@@ -92,9 +94,15 @@ export class TestServer implements AsyncDisposable {
 				2,
 			),
 		);
+		const [command = BINARY, ...args] = [
+			...(options.wrapper ?? []),
+			BINARY,
+			"--config",
+			path,
+		];
 		const transport = new StdioClientTransport({
-			command: BINARY,
-			args: ["--config", path],
+			command,
+			args,
 			env: {
 				PATH: process.env.PATH ?? "",
 				HOME: process.env.HOME ?? scratch.path,
