@@ -5,6 +5,11 @@ import {
 	readStat,
 } from "./procfs.ts";
 
+/** How old a look may be: none, of this turn of the event loop, or of the last second. */
+export type Age = "now" | "turn" | "recent";
+
+const RECENT = 1000;
+
 /** What is known of a tree that an orphan may belong to. */
 export interface Family {
 	readonly leader: number;
@@ -14,13 +19,21 @@ export interface Family {
 	hasSeen(pid: number): boolean;
 }
 
+/** How often a tree that forks and ends faster than it is looked at is looked at again. */
+const MOST_LOOKS = 50;
+
 /**
  * The orphans that this process, a subreaper (prctl(2)), becomes the parent of:
  * what a child started and left behind, in whatever session it put itself.
  */
 export class Adoptions {
-	/** The children that this process started itself and that aren't reaped yet. */
-	readonly #own = new Set<number>();
+	/**
+	 * The children that this process started itself and that aren't reaped yet. A
+	 * pid may come again before it is heard that the one before it was reaped.
+	 */
+	readonly #own = new Map<number, number>();
+	/** How many orphans of each family were found to have ended. */
+	readonly #ended = new WeakMap<Family, number>();
 	/** The family of each orphan, by its pid; undefined where none can be told. */
 	readonly #orphans = new Map<
 		number,
@@ -28,8 +41,10 @@ export class Adoptions {
 	>();
 	readonly #families = new Set<Family>();
 	readonly #private = new Set<number>();
-	/** What the last look saw, in the same turn of the event loop. */
-	#last: readonly ProcStat[] | undefined;
+	/** What the last look saw, and when: milliseconds of the monotonic clock. */
+	#last: readonly ProcStat[] = [];
+	#at = Number.NEGATIVE_INFINITY;
+	#isOfThisTurn = false;
 
 	/**
 	 * @param wait reaps one ended child by its pid, without waiting for it
@@ -42,12 +57,14 @@ export class Adoptions {
 
 	/** Notes a child that this process started, which is not an orphan and not ours to reap. */
 	register(pid: number): void {
-		this.#own.add(pid);
+		this.#own.set(pid, (this.#own.get(pid) ?? 0) + 1);
 	}
 
 	/** To be called once such a child was reaped, as its pid may come again. */
 	unregister(pid: number): void {
-		this.#own.delete(pid);
+		const count = (this.#own.get(pid) ?? 0) - 1;
+		if (count > 0) this.#own.set(pid, count);
+		else this.#own.delete(pid);
 	}
 
 	/** Keeps a session of this process's own, its guard's, out of all this. */
@@ -66,14 +83,31 @@ export class Adoptions {
 	}
 
 	/**
-	 * The orphans of a tree that live.
+	 * The orphans of a tree that live. With a thousand children each look takes its
+	 * time, so that an earlier one has to do where it can.
 	 *
-	 * @param isFresh look anew, where otherwise a look of this turn of the event
-	 *   loop will do: with a thousand children each takes its time
+	 * @param age how old the look may be
 	 */
-	of(family: Family, isFresh: boolean): ProcStat[] {
-		if (isFresh || !this.#last) this.#look();
-		return (this.#last ?? []).filter(
+	of(family: Family, age: Age): ProcStat[] {
+		const isOld = age !== "recent" || performance.now() - this.#at > RECENT;
+		if (age === "now") return this.#chase(family);
+		if (isOld && !this.#isOfThisTurn) this.#look();
+		return this.#lastOf(family);
+	}
+
+	/** Looks again while one that ended may have left another one, which is on the next list. */
+	#chase(family: Family): ProcStat[] {
+		for (let tries = MOST_LOOKS; ; tries--) {
+			const before = this.#ended.get(family);
+			this.#look();
+			const living = this.#lastOf(family);
+			const moved = this.#ended.get(family) !== before;
+			if (living.length > 0 || !moved || tries === 0) return living;
+		}
+	}
+
+	#lastOf(family: Family): ProcStat[] {
+		return this.#last.filter(
 			({ pid }) => this.#orphans.get(pid)?.family === family,
 		);
 	}
@@ -91,13 +125,25 @@ export class Adoptions {
 			if (this.#own.has(pid)) continue;
 			const stat = readStat(pid);
 			if (!stat) continue;
-			if (hasEnded(stat)) this.wait(pid);
+			if (hasEnded(stat)) this.#reap(stat);
 			else if (!this.#private.has(stat.session)) living.push(stat);
 		}
 		this.#recognize(living);
-		if (!this.#last) setImmediate(() => (this.#last = undefined));
+		if (!this.#isOfThisTurn)
+			setImmediate(() => {
+				this.#isOfThisTurn = false;
+			});
+		this.#isOfThisTurn = true;
+		this.#at = performance.now();
 		this.#last = living;
 		return living;
+	}
+
+	#reap(stat: ProcStat): void {
+		const known = this.#orphans.get(stat.pid);
+		const family = known ? known.family : this.#familyOf(stat);
+		this.wait(stat.pid);
+		if (family) this.#ended.set(family, (this.#ended.get(family) ?? 0) + 1);
 	}
 
 	#recognize(living: readonly ProcStat[]): void {

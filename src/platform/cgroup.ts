@@ -71,6 +71,7 @@ export class Cgroups {
 		const name = `mcp-process-${process.pid}-${randomBytes(4).toString("hex")}`;
 		const directory = join(home, name);
 		mkdirSync(directory);
+		removeStale(home);
 		const cgroups = new Cgroups(directory);
 		if (existsSync(join(directory, "cgroup.kill"))) return cgroups;
 		cgroups.remove();
@@ -82,7 +83,8 @@ export class Cgroups {
 		if (!this.#isUsable) return undefined;
 		const directory = join(this.directory, String(this.#count++));
 		try {
-			mkdirSync(directory);
+			// The folder above may have been taken for one that somebody left.
+			mkdirSync(directory, { recursive: true });
 			return new Cgroup(directory);
 		} catch {
 			return undefined;
@@ -115,6 +117,16 @@ export class Cgroup {
 		}
 	}
 
+	/** Whether any member lives, also one that no list catches. */
+	get isPopulated(): boolean {
+		try {
+			const text = readFileSync(join(this.directory, "cgroup.events"), "utf8");
+			return /^populated 1$/m.test(text);
+		} catch {
+			return false;
+		}
+	}
+
 	/**
 	 * Sends SIGKILL to every member, and to those of groups below, in one step
 	 * that a fork can't slip through.
@@ -130,6 +142,15 @@ export class Cgroup {
 	/** Removes it and what its members made below it, once all of them have ended. */
 	remove(): void {
 		removeTree(this.directory);
+	}
+}
+
+/** Removes what servers left that ended while something in it could not be ended. */
+function removeStale(home: string): void {
+	for (const name of readdirSync(home)) {
+		const pid = /^mcp-process-(\d+)-/.exec(name)?.[1];
+		if (pid !== undefined && !existsSync(`/proc/${pid}`))
+			removeTree(join(home, name));
 	}
 }
 

@@ -75,6 +75,11 @@ export class DarwinTree implements Tree {
 		}
 	}
 
+	hasLeaderEnded(): boolean {
+		const entry = this.table.find(this.leader);
+		return !entry || entry.hasEnded || entry.serial !== this.#serial;
+	}
+
 	alive(): readonly number[] {
 		return this.#members().map(({ pid }) => pid);
 	}

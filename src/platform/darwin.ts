@@ -68,7 +68,8 @@ function create(): Platform {
 			fallBack: () => false,
 			abandon() {},
 		}),
-		cgroup: undefined,
+		mark: undefined,
+		makeCgroup: () => undefined,
 		release() {},
 		guarantees: () => darwinGuarantees(hasPipes),
 	};

@@ -19,8 +19,7 @@ export function linuxGuarantees(
 	const hasCgroups = cgroups instanceof Cgroups;
 	if (hasCgroups) cgroups.remove();
 	const noCgroups = hasCgroups ? "" : `no control group: ${cgroups.reason}`;
-	const isTagged = tags.put() !== undefined;
-	tags.takeOff();
+	const isTagged = tags.pattern !== undefined;
 	const knowsChildren = existsSync("/proc/thread-self/children");
 	const hasShell = existsSync(SHELL);
 	const isRoot = process.getuid?.() === 0;

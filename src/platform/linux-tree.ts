@@ -1,5 +1,5 @@
 import { ptr } from "bun:ffi";
-import type { Adoptions, Family } from "./adoption.ts";
+import type { Adoptions, Age, Family } from "./adoption.ts";
 import type { Cgroup } from "./cgroup.ts";
 import type { openLinuxLibc } from "./ffi.ts";
 import type { Signal, Tree, TreeSample } from "./platform.ts";
@@ -11,12 +11,16 @@ import {
 	listeningPorts,
 	type ProcStat,
 	readIo,
+	readPeakSize,
 	readProportionalSize,
 	readStat,
 } from "./procfs.ts";
 import { sendSignal } from "./signal.ts";
+import { Totals } from "./totals.ts";
 
 const RLIMIT_NOFILE = 7;
+/** Looks at an idle tree of which one counts bytes. */
+const LAZY_LOOKS = 5;
 
 type Libc = ReturnType<typeof openLinuxLibc>;
 
@@ -47,6 +51,12 @@ export interface Bonds {
 export class LinuxTree implements Tree, Family {
 	/** Start times by pid, of every member seen so far. */
 	readonly #known = new Map<number, number>();
+	/** Every member of the last look, also those that have ended and wait to be reaped. */
+	#seen: readonly ProcStat[] = [];
+	readonly #cpuTicks = new Totals();
+	readonly #read = new Totals();
+	readonly #written = new Totals();
+	#looks = 0;
 	/** Where nobody lives, nobody is born. */
 	#isGone = false;
 	/** Of the leader; never, where it was gone at once. */
@@ -90,33 +100,70 @@ export class LinuxTree implements Tree, Family {
 		}
 	}
 
+	hasLeaderEnded(): boolean {
+		const stat = readStat(this.leader);
+		return !stat || hasEnded(stat) || stat.startTime !== this.startTime;
+	}
+
 	alive(): readonly number[] {
 		if (this.#isGone) return [];
 		const alive = this.#members();
 		if (alive.length > 0) return alive.map(({ pid }) => pid);
 		// A process that lost its parent since the last look at orphans is in
 		// neither place; to be gone is to be in neither of this moment.
-		const late = this.#members(true);
-		this.#isGone = late.length === 0;
-		return late.map(({ pid }) => pid);
+		const late = this.#members("now");
+		if (late.length > 0) return late.map(({ pid }) => pid);
+		const { cgroup } = this.bonds ?? {};
+		this.#isGone = !cgroup?.isPopulated;
+		if (this.#isGone) return [];
+		// It forks and ends faster than its members can be looked at.
+		const listed = cgroup?.members() ?? [];
+		return listed.length > 0 ? listed : [this.leader];
 	}
 
-	async sample(): Promise<TreeSample | undefined> {
-		const members = this.#isGone ? [] : this.#members();
+	sample(isQuick = false): TreeSample | undefined {
+		if (this.#isGone) return undefined;
+		const members = this.#members(isQuick ? "recent" : "turn");
 		if (members.length === 0) return undefined;
-		const io = members.map(({ pid }) => readIo(pid));
-		const sum = (values: readonly number[]) =>
-			values.reduce((total, value) => total + value, 0);
 		const { ticksPerSecond, pageSize } = this.eyes.units;
+		this.#count(isQuick);
+		const peaks = isQuick ? [] : members.map(({ pid }) => readPeakSize(pid));
 		return {
 			processCount: members.length,
 			threadCount: sum(members.map(({ threads }) => threads)),
-			cpuSeconds: sum(members.map(({ cpuTicks }) => cpuTicks)) / ticksPerSecond,
+			cpuSeconds: this.#cpuTicks.value / ticksPerSecond,
 			memoryBytes:
 				sum(members.map(({ residentPages }) => residentPages)) * pageSize,
-			ioReadBytes: sum(io.map((value) => value?.read ?? 0)),
-			ioWriteBytes: sum(io.map((value) => value?.written ?? 0)),
+			peakMemoryBytes: Math.max(0, ...peaks.map((peak) => peak ?? 0)),
+			ioReadBytes: this.#read.value,
+			ioWriteBytes: this.#written.value,
 		};
+	}
+
+	/** Takes the counters of all members in, those included that ended and wait to be reaped. */
+	#count(isQuick: boolean): void {
+		const before = this.#cpuTicks.value;
+		this.#cpuTicks.add(
+			this.#seen.map((stat) => ({
+				...stat,
+				own: stat.ownTicks,
+				waited: stat.waitedTicks,
+			})),
+		);
+		// What used no CPU moved few bytes; its counters can wait for a later look.
+		const isIdle = this.#cpuTicks.value === before;
+		if (isQuick && isIdle && this.#looks++ % LAZY_LOOKS > 0) return;
+		const moved = this.#seen.flatMap((stat) => {
+			const io = readIo(stat.pid);
+			return io ? [{ ...stat, ...io }] : [];
+		});
+		// A counter holds what was waited for as well, so nothing is apart in it.
+		this.#read.add(
+			moved.map((each) => ({ ...each, own: 0, waited: each.read })),
+		);
+		this.#written.add(
+			moved.map((each) => ({ ...each, own: 0, waited: each.written })),
+		);
 	}
 
 	proportionalMemory(): number | undefined {
@@ -142,10 +189,15 @@ export class LinuxTree implements Tree, Family {
 	}
 
 	/** Every living member. */
-	#members(isFresh = false): ProcStat[] {
-		for (const stat of this.#orphans(isFresh)) this.#remember(stat);
-		this.#rememberGroup();
-		const living = this.#descendants().filter((stat) => !hasEnded(stat));
+	#members(age: Age = "turn"): ProcStat[] {
+		const orphans = this.#orphans(age);
+		for (const stat of orphans) this.#remember(stat);
+		if (age !== "recent") this.#rememberGroup();
+		this.#seen = this.#descendants();
+		const found = this.#seen.filter((stat) => !hasEnded(stat));
+		// An orphan that ended just now keeps its pid until the next look, and has
+		// perhaps left another one: the tree lives.
+		const living = found.length > 0 ? found : orphans;
 		this.#known.clear();
 		for (const stat of living) this.#remember(stat);
 		return living;
@@ -171,7 +223,7 @@ export class LinuxTree implements Tree, Family {
 			const stat = found.has(pid) ? undefined : readStat(pid);
 			if (!stat || !this.#isOurs(stat)) continue;
 			found.set(pid, stat);
-			queue.push(...childrenOf(pid));
+			queue.push(...childrenOf(pid, stat.threads));
 		}
 		return [...found.values()];
 	}
@@ -185,8 +237,8 @@ export class LinuxTree implements Tree, Family {
 	}
 
 	/** Members that have lost their parents. */
-	#orphans(isFresh: boolean): ProcStat[] {
-		if (this.bonds) return this.bonds.adoptions.of(this, isFresh);
+	#orphans(age: Age): ProcStat[] {
+		if (this.bonds) return this.bonds.adoptions.of(this, age);
 		// Without adoption they can only be found by looking at all processes,
 		// which is worth it once the leader has ended and its group has not.
 		const stat = readStat(this.leader);
@@ -196,4 +248,8 @@ export class LinuxTree implements Tree, Family {
 			(each) => each.session === this.leader && this.#isOurs(each),
 		);
 	}
+}
+
+function sum(values: readonly number[]): number {
+	return values.reduce((total, value) => total + value, 0);
 }

@@ -68,7 +68,9 @@ export function createLinux(): Platform {
 			cgroups ??= openCgroups();
 			return new LinuxEnclosure(trees, { tags, adoptions, cgroups });
 		},
-		get cgroup() {
+		mark: tags.pattern,
+		makeCgroup() {
+			if (adoptions) cgroups ??= openCgroups();
 			return cgroups instanceof Cgroups ? cgroups.directory : undefined;
 		},
 		release() {

@@ -6,13 +6,15 @@ export const SHELL = "/bin/sh";
 /** Signals that end, stop or continue a process; on Windows each of them ends it. */
 export type Signal = "SIGTERM" | "SIGKILL" | "SIGCONT" | "SIGSTOP";
 
-/** What a tree of processes uses at one moment; counters include children that ended. */
+/** What a tree of processes uses at one moment; counters include members that ended, and never go back. */
 export interface TreeSample {
 	readonly processCount: number;
 	readonly threadCount: number | undefined;
 	/** Seconds of CPU, user and system, since the tree's start. */
 	readonly cpuSeconds: number;
 	readonly memoryBytes: number;
+	/** The most that one member had at one time, where the system remembers it. */
+	readonly peakMemoryBytes?: number | undefined;
 	readonly ioReadBytes: number | undefined;
 	readonly ioWriteBytes: number | undefined;
 }
@@ -21,10 +23,19 @@ export interface TreeSample {
 export interface Tree {
 	/** Sends every living member these signals, one after the other. */
 	signal(...signals: readonly Signal[]): void;
+	/** Whether its first process has ended, reaped or not. */
+	hasLeaderEnded(): boolean;
 	/** Pids of the members that live; a zombie does not. */
 	alive(): readonly number[];
-	/** Undefined once nothing of it lives. */
-	sample(): Promise<TreeSample | undefined>;
+	/**
+	 * Undefined once nothing of it lives.
+	 *
+	 * @param isQuick what costs more than it tells of an idle tree may be as of an
+	 *   earlier sample, or missing
+	 */
+	sample(
+		isQuick?: boolean,
+	): TreeSample | undefined | Promise<TreeSample | undefined>;
 	/**
 	 * Bytes of memory in which a page that several members share counts once;
 	 * undefined where the system isn't asked.
@@ -118,10 +129,15 @@ export interface Platform {
 	 */
 	orphans(): readonly Orphan[];
 	/**
-	 * Folder of the control group that holds every tree, for who has to kill them
-	 * all at once; undefined where there is none.
+	 * The line that /proc/PID/limits has for every process started here, as a
+	 * pattern of grep(1); undefined where there is none.
 	 */
-	readonly cgroup: string | undefined;
+	readonly mark: string | undefined;
+	/**
+	 * Makes, the first time, the control group that holds every tree, and gives its
+	 * folder, for who has to kill them all at once; undefined where there is none.
+	 */
+	makeCgroup(): string | undefined;
 	/** To be called when this server ends and nothing runs any more. */
 	release(): void;
 	/** What this system enforces, what this server does in its place, and what nobody does. */

@@ -22,7 +22,8 @@ export function createPortable(): Platform {
 			fallBack: () => false,
 			abandon() {},
 		}),
-		cgroup: undefined,
+		mark: undefined,
+		makeCgroup: () => undefined,
 		release() {},
 		guarantees: () => [],
 	};
@@ -41,6 +42,10 @@ class PortableTree implements Tree {
 		for (const signal of signals)
 			if (hasStops || signal === "SIGTERM" || signal === "SIGKILL")
 				sendSignal(this.#target, signal);
+	}
+
+	hasLeaderEnded(): boolean {
+		return false;
 	}
 
 	alive(): readonly number[] {

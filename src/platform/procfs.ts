@@ -4,10 +4,13 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 export interface ProcStat {
 	readonly pid: number;
 	readonly state: string;
+	readonly parent: number;
 	readonly group: number;
 	readonly session: number;
-	/** Of the process and of its children that it waited for. */
-	readonly cpuTicks: number;
+	/** CPU of the process itself. */
+	readonly ownTicks: number;
+	/** CPU of the children that it waited for, and of theirs. */
+	readonly waitedTicks: number;
 	readonly threads: number;
 	/** Ticks after boot: with the pid it names one process for good. */
 	readonly startTime: number;
@@ -24,9 +27,11 @@ export function parseStat(text: string): ProcStat | undefined {
 	return {
 		pid: Number.parseInt(text, 10),
 		state: fields[0] ?? "",
+		parent: number(4),
 		group: number(5),
 		session: number(6),
-		cpuTicks: number(14) + number(15) + number(16) + number(17),
+		ownTicks: number(14) + number(15),
+		waitedTicks: number(16) + number(17),
 		threads: number(20),
 		startTime: number(22),
 		residentPages: number(24),
@@ -47,13 +52,17 @@ export function hasEnded({ state, threads }: ProcStat): boolean {
 	return (state === "Z" && threads <= 1) || state === "X" || state === "x";
 }
 
-/** Children of all threads of a process (CONFIG_PROC_CHILDREN). */
-export function childrenOf(pid: number): number[] {
+/**
+ * Children of all threads of a process (CONFIG_PROC_CHILDREN).
+ *
+ * @param threads how many it has, where that is known: of one, one file tells all
+ */
+export function childrenOf(pid: number, threads = 2): number[] {
+	if (threads <= 1) return childrenOfThread(pid, pid);
 	try {
-		return readdirSync(`/proc/${pid}/task`).flatMap((thread) => {
-			const text = readIfThere(`/proc/${pid}/task/${thread}/children`) ?? "";
-			return text.split(" ").filter(Boolean).map(Number);
-		});
+		return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+			childrenOfThread(pid, thread),
+		);
 	} catch {
 		return [];
 	}
@@ -64,8 +73,12 @@ export function childrenOf(pid: number): number[] {
  * (find_new_reaper() in kernel/exit.c), and one read instead of one a thread.
  */
 export function childrenOfMainThread(pid: number): number[] {
-	const text = readIfThere(`/proc/${pid}/task/${pid}/children`) ?? "";
-	return text.split(" ").filter(Boolean).map(Number);
+	return childrenOfThread(pid, pid);
+}
+
+function childrenOfThread(pid: number, thread: number | string): number[] {
+	const text = readIfThere(`/proc/${pid}/task/${thread}/children`);
+	return text ? text.split(" ").filter(Boolean).map(Number) : [];
 }
 
 /** The stat of every process on the machine. */
@@ -76,22 +89,31 @@ export function allProcesses(): ProcStat[] {
 	});
 }
 
-/** Bytes that a process read and wrote through system calls; undefined where that is not ours to know. */
+/**
+ * Bytes that a process, and the children that it waited for, read and wrote
+ * through system calls; undefined where that is not ours to know.
+ */
 export function readIo(
 	pid: number,
 ): { readonly read: number; readonly written: number } | undefined {
 	const text = readIfThere(`/proc/${pid}/io`);
-	const value = (name: string) =>
-		Number(text?.match(new RegExp(`^${name}: (\\d+)$`, "m"))?.[1]);
-	return text === undefined
-		? undefined
-		: { read: value("rchar"), written: value("wchar") };
+	const match = text?.match(/^rchar: (\d+)\nwchar: (\d+)$/m);
+	return match
+		? { read: Number(match[1]), written: Number(match[2]) }
+		: undefined;
 }
 
 /** Bytes of memory, of shared pages only this process's share (PSS); undefined where that is not ours to know. */
 export function readProportionalSize(pid: number): number | undefined {
 	const text = readIfThere(`/proc/${pid}/smaps_rollup`);
 	const kilobytes = text?.match(/^Pss:\s+(\d+) kB$/m)?.[1];
+	return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
+}
+
+/** The most memory that a process had at one time, in bytes (VmHWM); undefined where it has none any more. */
+export function readPeakSize(pid: number): number | undefined {
+	const text = readIfThere(`/proc/${pid}/status`);
+	const kilobytes = text?.match(/^VmHWM:\s+(\d+) kB$/m)?.[1];
 	return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
 }
 

@@ -10,6 +10,9 @@ type Libc = ReturnType<typeof openLinuxLibc>;
  */
 const RLIMIT_LOCKS = 10;
 
+/** How many numbers begin with one prefix: as many as seven digits have. */
+const COUNTS = 10 ** 7;
+
 /**
  * Marks processes with a number that all of their descendants inherit, whatever
  * sessions they make, descriptors they close or environments they clear: by it an
@@ -20,17 +23,28 @@ const RLIMIT_LOCKS = 10;
  * descendant of the first microsecond is without it.
  */
 export class Tags {
-	/** Of two servers, one below the other, the numbers must not be the same. */
-	#next = randomInt(1, 2 ** 31) * 2 ** 21;
+	/** What the numbers of this process begin with, in decimal; of two servers they must not be the same. */
+	readonly #prefix = randomInt(10 ** 8, 9 * 10 ** 8);
+	#count = 0;
 	readonly #own: readonly [bigint, bigint];
+	/**
+	 * The line that proc_pid_limits(5) shows of every process marked by this one, as
+	 * a pattern of grep(1); undefined where the system doesn't let it mark any.
+	 */
+	readonly pattern: string | undefined;
 
 	constructor(private readonly libc: Libc) {
 		this.#own = this.#get(0) ?? [0n, 0n];
+		const isPossible = this.put() !== undefined;
+		this.takeOff();
+		this.pattern = isPossible
+			? `^Max file locks *${this.#prefix}[0-9]\\{7\\} `
+			: undefined;
 	}
 
 	/** Marks what this process starts from now on; undefined where the system doesn't let it. */
 	put(): number | undefined {
-		const tag = this.#next++;
+		const tag = this.#prefix * COUNTS + (this.#count++ % COUNTS);
 		return this.#set(BigInt(tag)) ? tag : undefined;
 	}
 

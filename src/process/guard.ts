@@ -5,10 +5,11 @@ import { sendSignal } from "../platform/signal.ts";
 import { type SpawnedGuard, spawnGuard } from "./launcher.ts";
 
 /**
- * What the guard runs: it keeps a list of process groups, as told line by line,
- * and the folder of the control group, where there is one; when the pipe from the server is closed, because the server ended in
- * whatever way, it kills those on the list. It runs in a background job, whose
- * parent has ended, so that the death signal of the server's direct children
+ * What the guard runs: it is told of the control group's folder, of the mark that
+ * every process started here has, and, where there is no mark, of process groups,
+ * line by line. When the pipe from the server is closed, because the server ended
+ * in whatever way, it kills them all. It runs in a background job, whose parent has
+ * ended, so that the death signal of the server's direct children
  * (PR_SET_PDEATHSIG on Linux, which fork(2) clears) does not reach it. Any POSIX
  * shell will do, macOS's old bash included.
  */
@@ -18,19 +19,30 @@ exec 3<&0
 	trap '' HUP INT TERM
 	groups=' '
 	cgroup=
-	while read -r op id <&3; do
+	mark=
+	while read -r op what <&3; do
 		case $op in
-			c) cgroup=$id ;;
-			+) groups="$groups$id " ;;
-			-) case $groups in *" $id "*)
-				groups="\${groups%%" $id "*} \${groups#*" $id "}" ;;
+			c) cgroup=$what ;;
+			m) mark=$what ;;
+			+) groups="$groups$what " ;;
+			-) case $groups in *" $what "*)
+				groups="\${groups%%" $what "*} \${groups#*" $what "}" ;;
 			esac ;;
 		esac
 	done
 	[ -n "$cgroup" ] && echo 1 >"$cgroup/cgroup.kill"
-	for id in $groups; do kill -s KILL -- "-$id"; done
+	for group in $groups; do kill -s KILL -- "-$group"; done
+	for round in 1 2 3 4 5 6 7 8; do
+		[ -n "$mark" ] || break
+		files=$(grep -ls "$mark" /proc/[0-9]*/limits)
+		[ -n "$files" ] || break
+		for file in $files; do
+			pid=\${file#/proc/}
+			kill -s KILL "\${pid%/limits}"
+		done
+	done
 	[ -n "$cgroup" ] || exit
-	for left in 1 2 3 4 5; do
+	for round in 1 2 3 4 5; do
 		rmdir "$cgroup"/*/ "$cgroup" && exit
 		sleep 0.2
 	done
@@ -38,29 +50,48 @@ exec 3<&0
 `;
 
 /**
- * Kills the control group and the process groups that are left when this server is killed and can't do
- * it itself: SIGKILL, or the kernel out of memory. On Linux the groups' leaders die
- * with the server anyway, and the guard is for their children.
+ * Kills what is left when this server is killed and can't do it itself: SIGKILL,
+ * or the kernel out of memory. On Linux direct children die with the server anyway,
+ * and the guard is for theirs.
  *
- * It is one shell, of about a megabyte, from the first launch on, and costs a
- * write to a pipe for each start and each end.
+ * It is one shell, of about a megabyte, from the first launch on; where processes
+ * have no mark it costs a write to a pipe for each start and each end.
  */
 export class Guard {
 	#guard: SpawnedGuard | undefined;
-	readonly #groups = new Set<number>();
+	#cgroup: string | undefined;
+	/** How many trees have each group: a pid may come again before its tree is heard to be gone. */
+	readonly #groups = new Map<number, number>();
 
 	constructor(private readonly platform: Platform) {}
 
+	/** Resolves once it stands by: what is started from then on is not without it for a moment. */
+	async prepare(): Promise<void> {
+		// One that was stopped from outside goes on; one that was ended is replaced.
+		if (this.#guard) sendSignal(-this.#guard.group, "SIGCONT");
+		if (!this.#tell("?", "")) this.#start();
+		await this.#guard?.ready;
+		if (this.#cgroup !== undefined) return;
+		// Made only now: its folder is not without a guard either.
+		this.#cgroup = this.platform.makeCgroup();
+		if (this.#cgroup !== undefined) this.#tell("c", this.#cgroup);
+	}
+
 	/** Takes a group into its care. */
 	add(group: number): void {
-		this.#groups.add(group);
-		if (!this.#tell("+", group)) this.#start();
+		if (this.platform.mark !== undefined) return;
+		const count = this.#groups.get(group) ?? 0;
+		this.#groups.set(group, count + 1);
+		if (count === 0 && !this.#tell("+", group)) this.#start();
 	}
 
 	/** Lets go of a group of which nothing lives any more. */
 	remove(group: number): void {
-		if (this.#groups.delete(group) && this.#guard && !this.#tell("-", group))
-			this.#start();
+		const count = this.#groups.get(group) ?? 0;
+		if (count > 1) this.#groups.set(group, count - 1);
+		if (count !== 1) return;
+		this.#groups.delete(group);
+		if (!this.#tell("-", group) && this.#groups.size > 0) this.#start();
 	}
 
 	/** Ends the guard, which kills what is still in its care. */
@@ -70,7 +101,10 @@ export class Guard {
 	}
 
 	/** Whether the guard heard; one that was ended or stopped from outside does not. */
-	#tell(operation: "+" | "-" | "c", what: number | string): boolean {
+	#tell(
+		operation: "+" | "-" | "c" | "m" | "?",
+		what: number | string,
+	): boolean {
 		if (!this.#guard) return false;
 		try {
 			writeSync(this.#guard.fd, `${operation} ${what}\n`);
@@ -85,10 +119,11 @@ export class Guard {
 	}
 
 	#start(): void {
-		if (this.#groups.size === 0) return;
+		this.close();
 		this.#guard = spawnGuard(SCRIPT, this.platform);
-		const { cgroup } = this.platform;
-		if (cgroup !== undefined) this.#tell("c", cgroup);
-		for (const group of this.#groups) this.#tell("+", group);
+		const { mark } = this.platform;
+		if (mark !== undefined) this.#tell("m", mark);
+		if (this.#cgroup !== undefined) this.#tell("c", this.#cgroup);
+		for (const group of this.#groups.keys()) this.#tell("+", group);
 	}
 }

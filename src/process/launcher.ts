@@ -114,6 +114,8 @@ export function launch(
 export interface SpawnedGuard {
 	readonly fd: number;
 	readonly group: number;
+	/** Resolves once it is out of the reach of the death signal. */
+	readonly ready: Promise<unknown>;
 }
 
 /**
@@ -139,8 +141,8 @@ export function spawnGuard(
 			detached: true,
 		});
 		platform.keepOut(pid);
-		void exited.then(() => platform.reaped(pid));
-		return { fd: write, group: pid };
+		const ready = exited.then(() => platform.reaped(pid));
+		return { fd: write, group: pid, ready };
 	} catch (error) {
 		closeSync(write);
 		diagnose(`no guard: ${messageOf(error)}`);

@@ -1,4 +1,4 @@
-import type { TreeSample } from "../platform/platform.ts";
+import type { Tree, TreeSample } from "../platform/platform.ts";
 import type { LimitName, Limits } from "../security/resources.ts";
 import type { Cause, ManagedProcess } from "./process.ts";
 
@@ -37,77 +37,66 @@ interface CpuAccount {
 	isPaused: boolean;
 }
 
-interface Watched {
-	readonly process: ManagedProcess;
-	readonly limits: Limits;
-	readonly cpu: CpuAccount;
+/** Holds one tree to its limits, look by look. */
+export class LimitJudge {
+	readonly #cpu: CpuAccount;
 	/** Start of the window of a strict CPU limit. */
-	window: { at: number; seconds: number };
-}
-
-/** Holds trees to their limits by looking at them, all in one loop that runs while there is one. */
-export class LimitEnforcer {
-	readonly #watched = new Set<Watched>();
-	#timer: ReturnType<typeof setTimeout> | undefined;
+	#window: { at: number; seconds: number };
+	#isOver = false;
 
 	/**
 	 * @param strict CPU above its limit is a breach, instead of a reason to pause
-	 * @param onBreach ends the tree
+	 * @param onBreach ends the tree; called once
 	 */
 	constructor(
+		private readonly process: ManagedProcess,
+		private readonly limits: Limits,
 		private readonly strict: boolean,
-		private readonly onBreach: (
-			process: ManagedProcess,
-			breach: Breach,
-		) => void,
-	) {}
-
-	/** Looks after a process until nothing of its tree lives. */
-	watch(process: ManagedProcess, limits: Limits): void {
-		if (limits.maxFileDescriptors !== undefined)
-			process.tree.limitDescriptors(limits.maxFileDescriptors);
-		const { maxFileDescriptors: _, ...sampled } = limits;
-		if (Object.keys(sampled).length === 0) return;
+		private readonly onBreach: (breach: Breach) => void,
+	) {
 		const at = performance.now();
-		const entry: Watched = {
-			process,
-			limits: sampled,
-			cpu: { debt: 0, seconds: 0, at, isPaused: false },
-			window: { at, seconds: 0 },
-		};
-		this.#watched.add(entry);
-		void process.gone.then(() => this.#watched.delete(entry));
-		this.#timer ??= setTimeout(() => this.#look(), FAST_INTERVAL);
+		this.#cpu = { debt: 0, seconds: 0, at, isPaused: false };
+		this.#window = { at, seconds: 0 };
 	}
 
-	async #look(): Promise<void> {
-		let isNear = false;
-		for (const entry of this.#watched) {
-			const sample = await entry.process.tree.sample();
-			if (!sample) continue;
-			const breach = this.#judge(entry, sample);
-			if (breach) {
-				// From now on it is ended, and has to run to get its signal.
-				this.#watched.delete(entry);
-				this.onBreach(entry.process, breach);
-			}
-			isNear ||= isNearLimit(entry.limits, sample);
+	/** Judges a look at the tree; returns milliseconds to the next one. */
+	judge(sample: TreeSample): number | undefined {
+		// A tree that is being ended has to run to get its signal.
+		if (this.#isOver) return undefined;
+		const breach = this.#find(sample);
+		if (breach) {
+			this.#isOver = true;
+			this.onBreach(breach);
+			return undefined;
 		}
-		this.#timer =
-			this.#watched.size > 0
-				? setTimeout(() => this.#look(), isNear ? FAST_INTERVAL : INTERVAL)
-				: undefined;
+		return isNearLimit(this.limits, sample) ? FAST_INTERVAL : INTERVAL;
 	}
 
-	#judge(entry: Watched, sample: TreeSample): Breach | undefined {
-		const breach = findBreach(entry.limits, sample, () =>
-			entry.process.tree.proportionalMemory(),
+	#find(sample: TreeSample): Breach | undefined {
+		const { tree } = this.process;
+		const breach = findBreach(this.limits, sample, () =>
+			tree.proportionalMemory(),
 		);
-		const { maxCpuPercent } = entry.limits;
+		const { maxCpuPercent } = this.limits;
 		if (breach || maxCpuPercent === undefined) return breach;
-		if (this.strict) return strictBreach(entry, sample, maxCpuPercent);
-		throttle(entry, sample, maxCpuPercent);
+		if (this.strict) return this.#strictBreach(sample, maxCpuPercent);
+		throttle(tree, this.#cpu, sample, maxCpuPercent);
 		return undefined;
+	}
+
+	#strictBreach(sample: TreeSample, limit: number): Breach | undefined {
+		const at = performance.now();
+		const elapsed = at - this.#window.at;
+		if (elapsed < STRICT_WINDOW) return undefined;
+		const used = Math.max(0, sample.cpuSeconds - this.#window.seconds);
+		const percent = (used * 1000 * 100) / elapsed;
+		this.#window = { at, seconds: sample.cpuSeconds };
+		return percent > limit
+			? {
+					cause: "cpu_limit",
+					message: `CPU limit exceeded: ${percent.toFixed(1)} % > ${limit} %`,
+				}
+			: undefined;
 	}
 }
 
@@ -153,28 +142,13 @@ function isNearLimit(limits: Limits, sample: TreeSample): boolean {
 	);
 }
 
-function strictBreach(
-	entry: Watched,
+/** Pauses a tree while it has used more than its share, and lets it go on when that is paid back. */
+function throttle(
+	tree: Tree,
+	cpu: CpuAccount,
 	sample: TreeSample,
 	limit: number,
-): Breach | undefined {
-	const at = performance.now();
-	const elapsed = at - entry.window.at;
-	if (elapsed < STRICT_WINDOW) return undefined;
-	const used = Math.max(0, sample.cpuSeconds - entry.window.seconds);
-	const percent = (used * 1000 * 100) / elapsed;
-	entry.window = { at, seconds: sample.cpuSeconds };
-	return percent > limit
-		? {
-				cause: "cpu_limit",
-				message: `CPU limit exceeded: ${percent.toFixed(1)} % > ${limit} %`,
-			}
-		: undefined;
-}
-
-/** Pauses a tree while it has used more than its share, and lets it go on when that is paid back. */
-function throttle(entry: Watched, sample: TreeSample, limit: number): void {
-	const { cpu, process } = entry;
+): void {
 	const at = performance.now();
 	const used = Math.max(0, sample.cpuSeconds - cpu.seconds) * 1000;
 	const given = ((at - cpu.at) * limit) / 100;
@@ -183,10 +157,10 @@ function throttle(entry: Watched, sample: TreeSample, limit: number): void {
 	cpu.at = at;
 	if (cpu.debt > 0) {
 		// Again at every look, as a member may have been started meanwhile.
-		process.tree.signal("SIGSTOP");
+		tree.signal("SIGSTOP");
 		cpu.isPaused = true;
 	} else if (cpu.isPaused) {
-		process.tree.signal("SIGCONT");
+		tree.signal("SIGCONT");
 		cpu.isPaused = false;
 	}
 }

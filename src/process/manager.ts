@@ -6,11 +6,12 @@ import type { AuditLog } from "../security/audit.ts";
 import type { Ask } from "../security/confirmation.ts";
 import type { Gate } from "../security/gate.ts";
 import { withPlace } from "../security/place.ts";
+import type { Limits } from "../security/resources.ts";
 import { Guard } from "./guard.ts";
 import { checkInput, noStdin, openInput } from "./input.ts";
 import { Journal } from "./journal.ts";
 import { launch } from "./launcher.ts";
-import { LimitEnforcer } from "./limits.ts";
+import { LimitJudge } from "./limits.ts";
 import { Monitor } from "./monitor.ts";
 import { OrphanKeeper } from "./orphans.ts";
 import { type Cause, ManagedProcess } from "./process.ts";
@@ -44,7 +45,6 @@ export class ProcessManager {
 	/** In the order of their starts. */
 	readonly #processes = new Map<number, ManagedProcess>();
 	readonly journal: Journal;
-	readonly #enforcer: LimitEnforcer;
 	readonly #guard: Guard;
 	readonly #orphans: OrphanKeeper;
 	#stopping = false;
@@ -59,14 +59,6 @@ export class ProcessManager {
 		this.#guard = new Guard(platform);
 		this.#orphans = new OrphanKeeper(platform, this.#guard, () =>
 			this.list().some(({ state }) => state === "running"),
-		);
-		this.#enforcer = new LimitEnforcer(
-			config.strictResourceEnforcement,
-			(process, { cause, message }) => {
-				this.journal.breached(process, cause, message);
-				const force = config.strictResourceEnforcement;
-				void this.#endByServer(process, cause, message, force);
-			},
 		);
 	}
 
@@ -84,6 +76,7 @@ export class ProcessManager {
 			this.config.allowStdinInput &&
 			(request.stdin !== undefined || request.closeStdin !== true);
 		try {
+			await this.#guard.prepare();
 			if (this.#stopping) throw shuttingDown();
 			const launched = launch(admitted, { capture, input }, this.platform);
 			const process = new ManagedProcess(
@@ -109,7 +102,7 @@ export class ProcessManager {
 			this.#processes.set(process.pid, process);
 			this.#guard.add(process.pid);
 			this.#orphans.wake();
-			this.#enforcer.watch(process, admitted.limits);
+			this.#hold(process, admitted.limits);
 			this.#feed(process, request);
 			void process.ended.then(() => this.journal.ended(process));
 			void process.gone.then(() => {
@@ -213,6 +206,24 @@ export class ProcessManager {
 			);
 		}
 		return request.captureOutput ?? allowed;
+	}
+
+	/** Looks after a process and holds it to its limits until nothing of its tree lives. */
+	#hold(process: ManagedProcess, limits: Limits): void {
+		const { maxFileDescriptors, ...sampled } = limits;
+		if (maxFileDescriptors !== undefined)
+			process.tree.limitDescriptors(maxFileDescriptors);
+		const strict = this.config.strictResourceEnforcement;
+		const judge = new LimitJudge(process, sampled, strict, (breach) => {
+			const { cause, message } = breach;
+			this.journal.breached(process, cause, message);
+			void this.#endByServer(process, cause, message, strict);
+		});
+		const isHeld = Object.values(sampled).some((limit) => limit !== undefined);
+		this.monitor.watch(
+			process,
+			isHeld ? (sample) => judge.judge(sample) : undefined,
+		);
 	}
 
 	#feed(process: ManagedProcess, request: StartRequest): void {

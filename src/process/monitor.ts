@@ -1,108 +1,129 @@
-import { availableParallelism } from "node:os";
-import { resourceUsage as ownUsage } from "node:process";
 import type { TreeSample } from "../platform/platform.ts";
+import { Figures, type Usage } from "./figures.ts";
+import type { Point } from "./history.ts";
 import type { ManagedProcess } from "./process.ts";
+import { turns } from "./turns.ts";
 
-/** What a process's tree uses, or used before it ended. */
-export interface Usage {
-	/** 100 is one core; since the last look, at the first one since the start. */
-	readonly cpuPercent: number;
-	readonly memoryMB: number;
-	readonly threadCount: number | undefined;
-	/** Bytes. */
-	readonly ioRead: number | undefined;
-	readonly ioWrite: number | undefined;
-	readonly processCount: number;
-	readonly cpuSeconds: number;
-	/** Undefined where it was never looked at. */
-	readonly peakMemoryMB: number | undefined;
+/** Milliseconds between looks at a tree without limits. */
+const INTERVAL = 1000;
+/** Milliseconds after the start of the first looks: much happens early, and much ends early. */
+const EARLY = [20, 60, 140, 300, 600];
+/** Milliseconds to whose multiples looks are put off, so that many share one turn. */
+const GRAIN = 20;
+const COARSE_GRAIN = 100;
+/** The part of one core that looking at trees without limits may take. */
+const SHARE = 0.01;
+
+/** Judges each sample of a tree; returns the milliseconds after which it wants the next one, if it cares. */
+export type Judge = (sample: TreeSample) => number | undefined;
+
+interface Watched {
+	readonly process: ManagedProcess;
+	readonly figures: Figures;
+	judge: Judge | undefined;
+	/** When to look next; milliseconds of the monotonic clock. */
+	due: number;
+	looks: number;
 }
 
-/** Milliseconds below which a difference of two looks says little: the kernel counts in ticks of 10 ms. */
-const SHORTEST_INTERVAL = 250;
-/** Milliseconds after which a new process surely has memory of its own. */
-const SETTLING = 20;
-const MB = 2 ** 20;
-
-interface Look {
-	/** Milliseconds of the monotonic clock. */
-	readonly at: number;
-	readonly sample: TreeSample;
-	readonly cpuPercent: number;
-}
-
-/** Looks at the trees of processes and remembers what it saw. */
+/** Looks at the trees of all processes in one loop, which runs while there is one, and remembers what it saw. */
 export class Monitor {
-	readonly #looks = new WeakMap<ManagedProcess, Look>();
-	readonly #peaks = new WeakMap<ManagedProcess, number>();
+	readonly #watched = new Set<Watched>();
+	readonly #figures = new WeakMap<ManagedProcess, Figures>();
+	#timer: ReturnType<typeof setTimeout> | undefined;
+	#timerDue = Number.POSITIVE_INFINITY;
+	#isLooking = false;
+	/** Milliseconds that a look at a tree without limits takes, on average. */
+	#cost = 0;
+
+	/** Follows a process until nothing of its tree lives. */
+	watch(process: ManagedProcess, judge?: Judge): void {
+		const entry: Watched = {
+			process,
+			figures: this.#figuresOf(process),
+			judge,
+			due: 0,
+			looks: 0,
+		};
+		this.#plan(entry, judge ? GRAIN : undefined);
+		this.#watched.add(entry);
+		void process.gone.then(() => this.#watched.delete(entry));
+		this.#arm(entry.due);
+	}
 
 	/** The usage of a process's tree now, or, once it has ended, its totals. */
 	async usage(process: ManagedProcess): Promise<Usage> {
+		const figures = this.#figuresOf(process);
 		const sample = await process.tree.sample();
-		if (process.status.state !== "running" && !sample)
-			return this.#totals(process);
-		const look = sample && this.#look(process, sample);
-		return {
-			cpuPercent: round(look?.cpuPercent ?? 0),
-			memoryMB: round((sample?.memoryBytes ?? 0) / MB),
-			threadCount: sample?.threadCount,
-			ioRead: sample?.ioReadBytes,
-			ioWrite: sample?.ioWriteBytes,
-			processCount: sample?.processCount ?? 0,
-			cpuSeconds: round(sample?.cpuSeconds ?? 0),
-			peakMemoryMB: round(
-				(this.#peaks.get(process) ?? sample?.memoryBytes ?? 0) / MB,
-			),
-		};
-	}
-
-	#look(process: ManagedProcess, sample: TreeSample): Look {
-		const at = performance.now();
-		const before = this.#looks.get(process);
-		// For a moment after vfork(2) the child still has this server's memory.
-		const isItsOwn = process.uptime >= SETTLING || this.#peaks.has(process);
-		const peak = Math.max(this.#peaks.get(process) ?? 0, sample.memoryBytes);
-		if (isItsOwn) this.#peaks.set(process, peak);
-		if (before && at - before.at < SHORTEST_INTERVAL) return before;
-		const elapsed = before ? at - before.at : process.uptime;
-		const used = sample.cpuSeconds - (before?.sample.cpuSeconds ?? 0);
-		const percent =
-			elapsed > 0 ? (Math.max(0, used) * 1000 * 100) / elapsed : 0;
-		// Right after the start one tick would be more than the machine can do.
-		const cpuPercent = Math.min(percent, availableParallelism() * 100);
-		const look = { at, sample, cpuPercent };
-		this.#looks.set(process, look);
-		return look;
-	}
-
-	#totals(process: ManagedProcess): Usage {
+		if (sample) return figures.add(sample, process.uptime);
 		const { status } = process;
-		const exit = status.state === "running" ? undefined : status.exit;
-		const last = this.#looks.get(process)?.sample;
-		// The kernel's figure begins with the memory of this server, which forked it.
-		const told = exit?.peakMemoryBytes ?? 0;
-		const peak = Math.max(
-			this.#peaks.get(process) ?? 0,
-			told > serverPeak() ? told : 0,
-		);
-		return {
-			cpuPercent: 0,
-			memoryMB: 0,
-			threadCount: 0,
-			ioRead: last?.ioReadBytes,
-			ioWrite: last?.ioWriteBytes,
-			processCount: 0,
-			cpuSeconds: round(Math.max(exit?.cpuSeconds ?? 0, last?.cpuSeconds ?? 0)),
-			peakMemoryMB: peak > 0 ? round(peak / MB) : undefined,
-		};
+		return figures.totals(status.state === "running" ? undefined : status.exit);
 	}
-}
 
-/** Bytes; getrusage(2) counts in kilobytes. */
-function serverPeak(): number {
-	return ownUsage().maxRSS * 1024;
-}
+	/** The course of a process's use, oldest first. */
+	history(process: ManagedProcess): Point[] {
+		return this.#figuresOf(process).history();
+	}
 
-function round(value: number): number {
-	return Math.round(value * 100) / 100;
+	#figuresOf(process: ManagedProcess): Figures {
+		const figures = this.#figures.get(process) ?? new Figures();
+		this.#figures.set(process, figures);
+		return figures;
+	}
+
+	async #turn(): Promise<void> {
+		const now = performance.now();
+		for (const entry of this.#watched)
+			if (entry.due <= now) await this.#look(entry);
+	}
+
+	async #look(entry: Watched): Promise<void> {
+		const { process, figures } = entry;
+		const sample = await turns.run(() => {
+			const start = performance.now();
+			const answer = process.tree.sample(!entry.judge);
+			const cost = performance.now() - start;
+			if (!entry.judge) this.#cost += (cost - this.#cost) / 100;
+			return answer;
+		});
+		if (sample) figures.add(sample, process.uptime);
+		this.#plan(entry, sample && entry.judge?.(sample));
+	}
+
+	/** @param wanted milliseconds to the next look; undefined for the usual time */
+	#plan(entry: Watched, wanted: number | undefined): void {
+		const now = performance.now();
+		const early = EARLY[entry.looks++];
+		const usual = Math.max(INTERVAL, (this.#cost * this.#watched.size) / SHARE);
+		const pause =
+			early === undefined
+				? usual
+				: Math.max(GRAIN, early - entry.process.uptime);
+		const grain =
+			wanted === undefined && early === undefined ? COARSE_GRAIN : GRAIN;
+		entry.due =
+			Math.ceil((now + Math.min(pause, wanted ?? pause)) / grain) * grain;
+	}
+
+	/** A turn under way arms the timer at its end. */
+	#arm(due: number): void {
+		if (this.#isLooking || due >= this.#timerDue) return;
+		clearTimeout(this.#timer);
+		this.#timerDue = due;
+		const pause = Math.max(1, due - performance.now());
+		this.#timer = setTimeout(() => {
+			this.#isLooking = true;
+			void this.#turn().finally(() => {
+				this.#isLooking = false;
+				this.#timerDue = Number.POSITIVE_INFINITY;
+				this.#arm(this.#nextDue());
+			});
+		}, pause);
+	}
+
+	#nextDue(): number {
+		let next = Number.POSITIVE_INFINITY;
+		for (const { due } of this.#watched) next = Math.min(next, due);
+		return next;
+	}
 }

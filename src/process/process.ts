@@ -139,7 +139,9 @@ export class ManagedProcess {
 
 	/** Says why it is about to be ended; the first word counts. */
 	blame(cause: Cause, message: string): void {
-		this.#blame ??= { cause, message };
+		// What has ended, heard of or not, was not ended by this.
+		if (!this.#blame && !this.tree.hasLeaderEnded())
+			this.#blame = { cause, message };
 	}
 
 	/** Adds to what was said of its end, if it was said by this cause. */

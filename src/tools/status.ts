@@ -1,7 +1,7 @@
 import { z } from "zod";
+import type { Usage } from "../process/figures.ts";
 import { ENFORCED_BY } from "../process/limits.ts";
 import type { ProcessManager } from "../process/manager.ts";
-import type { Usage } from "../process/monitor.ts";
 import type { ManagedProcess } from "../process/process.ts";
 import { STATES } from "../process/process.ts";
 import { LIMIT_NAMES, type LimitName } from "../security/resources.ts";
@@ -22,7 +22,7 @@ const usage = {
 	cpuPercent: z
 		.number()
 		.describe(
-			"CPU of the whole tree, 100 = one core: since the last look, at the first one since the start.",
+			"CPU of the whole tree, 100 = one core: over about the last second, at first since the start.",
 		),
 	memoryMB: z.number().describe("Resident memory of the tree, MB (2^20)."),
 	threadCount: z
@@ -47,6 +47,13 @@ const usage = {
 		.describe("The highest memoryMB seen, MB; absent where it never was."),
 };
 
+const point = z.object({
+	at: z.number().int().describe("Milliseconds after the start."),
+	cpuPercent: z.number().describe("100 = one core."),
+	memoryMB: z.number().describe("MB (2^20)."),
+	processCount: z.number().int().describe("Processes of the tree."),
+});
+
 const limit = z.object({
 	name: z.string().describe("The limit's name."),
 	limit: z.number().describe("Its value."),
@@ -59,9 +66,17 @@ export const processGetStats = defineTool({
 	name: "process_get_stats",
 	title: "Measure a process",
 	description:
-		"Measures what a process and everything that it started use: CPU percent (100 = one core), memory, threads, bytes read and written, number of processes, CPU seconds, peak memory, and the limits that hold for it. Of an ended process it gives the totals.",
+		"Measures what a process and everything that it started use: CPU percent (100 = one core), memory, threads, bytes read and written, number of processes, CPU seconds, peak memory, and the limits that hold for it; with includeHistory also the course of it. Of an ended process it gives the totals.",
 	kind: "reads",
-	input: z.strictObject({ pid }),
+	input: z.strictObject({
+		pid,
+		includeHistory: z
+			.boolean()
+			.default(false)
+			.describe(
+				"Give the course of its use as well: a point a second for the last 10 minutes, thinner before.",
+			),
+	}),
 	output: z.object({
 		pid,
 		state,
@@ -69,8 +84,12 @@ export const processGetStats = defineTool({
 		limits: z
 			.array(limit)
 			.describe("Limits that hold for the process, and their use."),
+		history: z
+			.array(point)
+			.optional()
+			.describe("Its use so far, oldest first."),
 	}),
-	async run({ pid }, { manager }) {
+	async run({ pid, includeHistory }, { manager }) {
 		const process = manager.get(pid);
 		const figures = await manager.monitor.usage(process);
 		return {
@@ -79,6 +98,7 @@ export const processGetStats = defineTool({
 			...figures,
 			uptime: process.uptime,
 			limits: limitsOf(process, figures),
+			...(includeHistory && { history: manager.monitor.history(process) }),
 		};
 	},
 });

@@ -19,9 +19,11 @@ const stat = (comm: string, state = "S", threads = 7) =>
 const EXPECTED = {
 	pid: 4711,
 	state: "S",
+	parent: 4242,
 	group: 4700,
 	session: 4600,
-	cpuTicks: 250,
+	ownTicks: 220,
+	waitedTicks: 30,
 	threads: 7,
 	startTime: 8123456,
 	residentPages: 2048,

@@ -96,7 +96,7 @@ import os, sys, time
 pid = os.fork()
 if pid == 0:
     block = bytearray(80 * 2**20)
-    block[:] = b"x" * len(block)
+    for page in range(0, len(block), 4096): block[page] = 1
     print("ready", flush=True)
     time.sleep(60)
 sys.stdin.readline()
@@ -113,7 +113,8 @@ time.sleep(60)`,
 		await running.says(/shrunk/);
 		const usage = await monitor.usage(running.process);
 		expect(usage.memoryMB).toBeLessThan(high - 40);
-		expect(usage.peakMemoryMB).toBe(high);
+		expect(usage.peakMemoryMB).toBeGreaterThanOrEqual(high);
+		expect(usage.peakMemoryMB).toBeLessThan(high + 40);
 	});
 
 	it("of an ended process is its totals", async () => {

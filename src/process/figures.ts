@@ -1,0 +1,121 @@
+import { availableParallelism } from "node:os";
+import { resourceUsage as ownUsage } from "node:process";
+import type { TreeSample } from "../platform/platform.ts";
+import { History, type Point } from "./history.ts";
+import type { Exit } from "./launcher.ts";
+
+/** What a process's tree uses, or used before it ended. */
+export interface Usage {
+	/** 100 is one core; over the last second or so, at first since the start. */
+	readonly cpuPercent: number;
+	readonly memoryMB: number;
+	readonly threadCount: number | undefined;
+	/** Bytes. */
+	readonly ioRead: number | undefined;
+	readonly ioWrite: number | undefined;
+	readonly processCount: number;
+	readonly cpuSeconds: number;
+	/** Undefined where it was never looked at. */
+	readonly peakMemoryMB: number | undefined;
+}
+
+/** Milliseconds below which a difference of two looks says little: the kernel counts in ticks of 10 ms. */
+const SHORTEST_INTERVAL = 500;
+/** Milliseconds after which a new process surely has memory of its own. */
+const SETTLING = 20;
+const MB = 2 ** 20;
+
+interface Look {
+	/** Milliseconds after the start. */
+	readonly at: number;
+	readonly cpuSeconds: number;
+}
+
+/** What looks at one tree have shown so far. */
+export class Figures {
+	readonly #history = new History();
+	/** Where CPU is measured from: the last look that is long enough ago, and later ones. */
+	#looks: Look[] = [{ at: 0, cpuSeconds: 0 }];
+	#last: TreeSample | undefined;
+	#peak: number | undefined;
+
+	/** @param at milliseconds after the start */
+	add(sample: TreeSample, at: number): Usage {
+		this.#last = sample;
+		// For a moment after vfork(2) the child still has this server's memory.
+		if (at >= SETTLING)
+			this.#peak = Math.max(
+				this.#peak ?? 0,
+				sample.memoryBytes,
+				sample.peakMemoryBytes ?? 0,
+			);
+		const cpuPercent = this.#cpuPercent(sample.cpuSeconds, at);
+		const usage: Usage = {
+			cpuPercent: round(cpuPercent),
+			memoryMB: round(sample.memoryBytes / MB),
+			threadCount: sample.threadCount,
+			ioRead: sample.ioReadBytes,
+			ioWrite: sample.ioWriteBytes,
+			processCount: sample.processCount,
+			cpuSeconds: round(sample.cpuSeconds),
+			peakMemoryMB: round((this.#peak ?? sample.memoryBytes) / MB),
+		};
+		this.#history.add({ at, ...usage });
+		return usage;
+	}
+
+	/** What was used in all, once nothing of it lives. */
+	totals(exit: Exit | undefined): Usage {
+		// The kernel's figure begins with the memory of this server, which forked it.
+		const told = exit?.peakMemoryBytes ?? 0;
+		const peak = Math.max(this.#peak ?? 0, told > serverPeak() ? told : 0);
+		const cpuSeconds = Math.max(
+			exit?.cpuSeconds ?? 0,
+			this.#last?.cpuSeconds ?? 0,
+		);
+		return {
+			cpuPercent: 0,
+			memoryMB: 0,
+			threadCount: 0,
+			ioRead: this.#last?.ioReadBytes,
+			ioWrite: this.#last?.ioWriteBytes,
+			processCount: 0,
+			cpuSeconds: round(cpuSeconds),
+			peakMemoryMB: peak > 0 ? round(peak / MB) : undefined,
+		};
+	}
+
+	/** Oldest first. */
+	history(): Point[] {
+		return this.#history.points().map((point) => ({
+			at: Math.round(point.at),
+			cpuPercent: round(point.cpuPercent),
+			memoryMB: round(point.memoryMB),
+			processCount: point.processCount,
+		}));
+	}
+
+	#cpuPercent(cpuSeconds: number, at: number): number {
+		const isOld = (look: Look) => at - look.at >= SHORTEST_INTERVAL;
+		while (this.#looks[1] && isOld(this.#looks[1])) this.#looks.shift();
+		const [base = { at: 0, cpuSeconds: 0 }] = this.#looks;
+		const latest = this.#looks.at(-1) ?? base;
+		if (at - latest.at >= SHORTEST_INTERVAL / 4)
+			this.#looks.push({ at, cpuSeconds });
+		const elapsed = at - base.at;
+		if (elapsed <= 0) return 0;
+		const percent = ((cpuSeconds - base.cpuSeconds) * 1000 * 100) / elapsed;
+		// Right after the start one tick would be more than the machine can do.
+		return Math.min(Math.max(0, percent), availableParallelism() * 100);
+	}
+}
+
+/** Bytes; getrusage(2) counts in kilobytes, of which macOS makes bytes. */
+function serverPeak(): number {
+	const { maxRSS } = ownUsage();
+	return process.platform === "darwin" ? maxRSS : maxRSS * 1024;
+}
+
+function round(value: number): number {
+	return Math.round(value * 100) / 100;
+}
