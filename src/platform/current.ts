@@ -6,6 +6,10 @@ export async function currentPlatform(): Promise<Platform> {
 		const { createLinux } = await import("./linux.ts");
 		return createLinux();
 	}
+	if (process.platform === "win32") {
+		const { createWindows } = await import("./windows.ts");
+		return createWindows();
+	}
 	const { createPortable } = await import("./portable.ts");
 	return createPortable();
 }

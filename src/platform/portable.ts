@@ -2,10 +2,7 @@ import pidusage from "pidusage";
 import type { Platform, Signal, Tree, TreeSample } from "./platform.ts";
 import { sendSignal } from "./signal.ts";
 
-/**
- * What macOS and Windows have in common so far: the runtime's own pipes, and
- * pidusage for CPU and memory.
- */
+/** macOS so far: the runtime's own pipes, and pidusage for CPU and memory. */
 export function createPortable(): Platform {
 	return {
 		pipes: undefined,
@@ -29,22 +26,14 @@ export function createPortable(): Platform {
 }
 
 class PortableTree implements Tree {
-	/** Windows has no process groups; there the leader is signalled alone. */
-	readonly #target: number;
-
-	constructor(private readonly leader: number) {
-		this.#target = process.platform === "win32" ? leader : -leader;
-	}
+	constructor(private readonly leader: number) {}
 
 	signal(...signals: readonly Signal[]): void {
-		const hasStops = process.platform !== "win32";
-		for (const signal of signals)
-			if (hasStops || signal === "SIGTERM" || signal === "SIGKILL")
-				sendSignal(this.#target, signal);
+		for (const signal of signals) sendSignal(-this.leader, signal);
 	}
 
 	alive(): readonly number[] {
-		return sendSignal(this.#target, 0) ? [this.leader] : [];
+		return sendSignal(-this.leader, 0) ? [this.leader] : [];
 	}
 
 	async sample(): Promise<TreeSample | undefined> {

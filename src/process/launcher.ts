@@ -1,16 +1,12 @@
-import { closeSync, existsSync, realpathSync, statSync } from "node:fs";
-import {
-	diagnose,
-	messageOf,
-	ProcessError,
-	systemCode,
-	violation,
-} from "../errors.ts";
+import { closeSync, existsSync, realpathSync } from "node:fs";
+import { dirname } from "node:path";
+import { diagnose, messageOf, ProcessError, violation } from "../errors.ts";
 import type { Enclosure, Platform, Tree } from "../platform/platform.ts";
 import { fingerprint } from "../security/executable.ts";
 import type { Admitted } from "../security/gate.ts";
 import { isSameFile } from "../security/judge.ts";
-import { interpreterOf } from "../security/script.ts";
+import { isCompiled } from "../security/self.ts";
+import { launchFailure } from "./launch-failure.ts";
 import { type InputStream, PipeInput, SinkInput } from "./stdin.ts";
 
 /** How a process ended, as the system tells it. */
@@ -105,7 +101,9 @@ export function launch(
 	} catch (error) {
 		for (const fd of opened) closeSync(fd);
 		enclosure.abandon();
-		throw error instanceof ProcessError ? error : failure(error, admitted);
+		throw error instanceof ProcessError
+			? error
+			: launchFailure(error, admitted);
 	}
 }
 
@@ -148,6 +146,26 @@ export function spawnGuard(
 		return undefined;
 	} finally {
 		closeSync(read);
+	}
+}
+
+/**
+ * Starts this program once more, for what the server can't do itself. It is the
+ * server's own and runs nothing of an agent's.
+ */
+export function startSelf(args: readonly string[]): void {
+	const { execPath } = process;
+	const program = isCompiled() ? [execPath] : [execPath, Bun.main];
+	try {
+		Bun.spawn({
+			cmd: [...program, ...args],
+			cwd: dirname(execPath),
+			env: {},
+			stdio: ["ignore", "ignore", "ignore"],
+			windowsHide: true,
+		});
+	} catch (error) {
+		diagnose(`${args[0]}: ${messageOf(error)}`);
 	}
 }
 
@@ -227,7 +245,7 @@ function requireUnchanged({ executable, inner, cwd }: Admitted): void {
 					realpathSync.native(file.real) === file.real,
 			) && realpathSync.native(cwd) === cwd;
 	} catch (error) {
-		throw failure(error, { executable, cwd });
+		throw launchFailure(error, { executable, cwd });
 	}
 	if (stays) return;
 	throw violation(
@@ -236,63 +254,4 @@ function requireUnchanged({ executable, inner, cwd }: Admitted): void {
 		"Start it again; if it happens again, something keeps replacing the file.",
 		{ executable: real },
 	);
-}
-
-/** The system's complaint as one about what was asked for. */
-function failure(
-	error: unknown,
-	{ executable, cwd }: Pick<Admitted, "executable" | "cwd">,
-): ProcessError {
-	const code = systemCode(error) ?? "";
-	const details = { executable: executable.real, systemCode: code };
-	// The system names the command for a missing directory, too.
-	if (!isDirectory(cwd)) {
-		return new ProcessError(
-			"INVALID_WORKING_DIRECTORY",
-			`Working directory is gone: ${cwd}`,
-			"Create the directory first, or give another cwd.",
-			details,
-		);
-	}
-	if (code === "EACCES" || code === "EPERM") {
-		return new ProcessError(
-			"PERMISSION_DENIED",
-			`Permission denied: ${executable.real} can't be executed by the server's user`,
-			"The user makes the file executable (chmod +x), or names another one.",
-			details,
-		);
-	}
-	if (code === "E2BIG") {
-		return new ProcessError(
-			"SPAWN_FAILED",
-			"Argument list too long for the system",
-			"Pass fewer or shorter arguments, or the data through a file or standard input.",
-			details,
-		);
-	}
-	const reason = explain(code, executable.real) ?? messageOf(error);
-	return new ProcessError(
-		"SPAWN_FAILED",
-		`Process could not be started: ${reason}`,
-		"Check that the file is a program for this machine and that what it needs is installed.",
-		details,
-	);
-}
-
-function explain(code: string, path: string): string | undefined {
-	if (code === "ENOEXEC")
-		return `${path} is neither a program for this machine nor a script with a #! line`;
-	if (code === "EMFILE" || code === "ENFILE") return "too many open files";
-	if (code === "EAGAIN") return "the system's limit of processes is reached";
-	if (code !== "ENOENT") return undefined;
-	const interpreter = interpreterOf(path);
-	if (interpreter !== undefined && !existsSync(interpreter.path))
-		return `${path} needs the interpreter ${interpreter.path}, which is not there`;
-	return existsSync(path)
-		? `${path} needs a loader or interpreter that is not there`
-		: `${path} is gone`;
-}
-
-function isDirectory(path: string): boolean {
-	return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }

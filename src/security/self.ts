@@ -10,6 +10,11 @@ export interface SelfFile {
 	readonly size: number;
 }
 
+/** Whether this runs as a program of its own, not as a script of the runtime's. */
+export function isCompiled(): boolean {
+	return /^(\/\$bunfs\/|B:[\\/]~BUN[\\/])/.test(Bun.main);
+}
+
 /** Bytes at the end of the file that are compared: there lies what makes it this program. */
 const TAIL = 64 * 1024;
 

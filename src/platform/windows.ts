@@ -1,0 +1,84 @@
+import { diagnose, messageOf } from "../errors.ts";
+import { Job } from "./job.ts";
+import { type Iphlpapi, openIphlpapi, openKernel32 } from "./kernel32.ts";
+import type { Enclosure, Platform, StartSelf } from "./platform.ts";
+import { guarantees } from "./windows-guarantees.ts";
+import { type Means, WindowsTree } from "./windows-tree.ts";
+
+/** The argument with which this program asks processes to end; see `sendInterrupt`. */
+export const INTERRUPT = "interrupt";
+
+export function createWindows(): Platform {
+	const kernel = openKernel32();
+	let tcp: Iphlpapi | undefined;
+	let startSelf: StartSelf = () => {};
+	/** This process and everything below it; undefined in one that is no server. */
+	let all: Job | undefined;
+	const means: Means = {
+		kernel,
+		tcp() {
+			tcp ??= openIphlpapi(kernel);
+			return tcp;
+		},
+		interrupt(pids) {
+			if (pids.length > 0) startSelf([INTERRUPT, ...pids.map(String)]);
+		},
+	};
+	return {
+		pipes: undefined,
+		enforceable: new Set(),
+		prepareServer(start) {
+			startSelf = start;
+			// A client may have started this process as the leader of a console
+			// group, in which Ctrl+C is switched off for all that follows.
+			kernel.SetConsoleCtrlHandler(null, 0);
+			all = jobOfThisProcess();
+		},
+		hasCapabilities: () => false,
+		keepOut() {},
+		reaped() {},
+		orphans: () => [],
+		enclose: () => enclosure(means),
+		cgroup: undefined,
+		release() {},
+		guarantees: () => guarantees(all !== undefined),
+	};
+
+	/** Whatever happens to this process, its end closes the job, and that ends all that is in it. */
+	function jobOfThisProcess(): Job | undefined {
+		try {
+			const job = new Job(kernel);
+			if (job.add(kernel.GetCurrentProcess())) return job;
+			job.close();
+			diagnose("this process can't be put into a Job Object");
+		} catch (error) {
+			diagnose(messageOf(error));
+		}
+		return undefined;
+	}
+}
+
+/**
+ * A Job Object for a tree. The process is in it from right after its start, so
+ * what it has started by then is looked for.
+ *
+ * It is not detached: without a console of its own, each console program that it
+ * starts would open a window, and nothing could ask it to end. With the
+ * runtime's `windowsHide` it gets one that nobody sees (CREATE_NO_WINDOW).
+ */
+function enclosure(means: Means): Enclosure {
+	return {
+		spawn: { detached: false },
+		track(leader) {
+			let job: Job | undefined;
+			try {
+				job = new Job(means.kernel);
+			} catch (error) {
+				diagnose(messageOf(error));
+			}
+			return new WindowsTree(leader, job, means);
+		},
+		fallBack: () => false,
+		abandon() {},
+	};
+}
