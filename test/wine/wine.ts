@@ -7,7 +7,12 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { ConfigInput } from "../../src/config/schema.ts";
-import { isAlive, type Program, TestServer } from "../support/server.ts";
+import {
+	eventually,
+	isAlive,
+	type Program,
+	TestServer,
+} from "../support/server.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 const FOLDER = join(ROOT, "dist", "wine");
@@ -145,6 +150,28 @@ export class WineServer implements AsyncDisposable {
 		return processesWith(this.token);
 	}
 
+	/** Waits until so many of them live; returns their pids. */
+	async membersAre(count: number, patience = 20_000): Promise<number[]> {
+		return eventually(
+			() => {
+				const pids = this.members();
+				return pids.length === count ? pids : undefined;
+			},
+			`${count} processes with ${this.token}`,
+			patience,
+		);
+	}
+
+	/** The server's own pid, that of Linux; not the relay's, which the client knows. */
+	get pid(): number {
+		const [pid, ...more] = processesWith(
+			windowsPath(this.server.folder),
+		).filter((each) => !commandOf(each).includes("relay.exe"));
+		if (pid === undefined || more.length > 0)
+			throw new Error("which process is the server can't be told");
+		return pid;
+	}
+
 	async [Symbol.asyncDispose](): Promise<void> {
 		await this.server[Symbol.asyncDispose]();
 		for (const pid of this.members()) process.kill(pid, "SIGKILL");
@@ -152,16 +179,17 @@ export class WineServer implements AsyncDisposable {
 }
 
 /** Living processes that have an argument. */
-export function processesWith(argument: string): number[] {
+function processesWith(argument: string): number[] {
 	return readdirSync("/proc")
 		.map(Number)
-		.filter((pid) => Number.isInteger(pid) && isAlive(pid))
-		.filter((pid) => {
-			try {
-				const line = readFileSync(`/proc/${pid}/cmdline`, "utf8");
-				return line.includes(argument);
-			} catch {
-				return false;
-			}
-		});
+		.filter((pid) => Number.isInteger(pid) && commandOf(pid).includes(argument))
+		.filter(isAlive);
+}
+
+function commandOf(pid: number): string {
+	try {
+		return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+	} catch {
+		return "";
+	}
 }

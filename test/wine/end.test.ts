@@ -1,0 +1,129 @@
+import { describe, expect, it, setDefaultTimeout } from "bun:test";
+import { eventually, isAlive } from "../support/server.ts";
+import { missing, WineServer } from "./wine.ts";
+
+setDefaultTimeout(120_000);
+
+describe.skipIf(missing !== undefined)(
+	"under Windows, process_terminate",
+	() => {
+		it("ends a whole tree by force, at once", async () => {
+			await using wine = await WineServer.start();
+			const pid = await wine.launch("tree");
+			await wine.membersAre(4);
+			expect(
+				await wine.server.ok("process_terminate", { pid, force: true }),
+			).toMatchObject({ terminationReason: "forced", survivors: [] });
+			expect(wine.members()).toEqual([]);
+			expect(await wine.server.ok("process_get_status", { pid })).toMatchObject(
+				{
+					state: "stopped",
+					exitCode: 137,
+					termination: { cause: "terminated" },
+				},
+			);
+		});
+
+		it("asks first, and a program may end in its own way", async () => {
+			await using wine = await WineServer.start();
+			const pid = await wine.launch("graceful");
+			await wine.server.waitForOutput(pid, "ready");
+			expect(
+				await wine.server.ok("process_terminate", { pid, timeout: 20_000 }),
+			).toMatchObject({
+				terminationReason: "graceful",
+				exitCode: 7,
+				survivors: [],
+			});
+			expect(await wine.server.outputOf(pid)).toMatchObject({
+				stdout: "ready\nevent 0\n",
+			});
+		});
+
+		it("asks every member, and asks nobody else", async () => {
+			await using wine = await WineServer.start();
+			const other = await wine.launch("wait");
+			const pid = await wine.launch("leave-twice");
+			await wine.membersAre(3);
+			expect(
+				await wine.server.ok("process_terminate", { pid, timeout: 20_000 }),
+			).toMatchObject({ terminationReason: "graceful", survivors: [] });
+			await wine.membersAre(1);
+			expect(
+				await wine.server.ok("process_get_status", { pid: other }),
+			).toMatchObject({ state: "running" });
+		});
+
+		it("kills what does not end when asked", async () => {
+			await using wine = await WineServer.start();
+			const pid = await wine.launch("stubborn");
+			await wine.server.waitForOutput(pid, "ready");
+			expect(
+				await wine.server.ok("process_terminate", { pid, timeout: 1500 }),
+			).toMatchObject({ terminationReason: "forced", exitCode: 137 });
+			expect(wine.members()).toEqual([]);
+		});
+
+		it.each(["leave", "detach", "break-away", "leave-twice"])(
+			"ends what a program left by %s",
+			async (mode) => {
+				await using wine = await WineServer.start();
+				const pid = await wine.launch(mode);
+				if (mode === "leave") await wine.server.waitForEnd(pid);
+				else await wine.server.waitForOutput(pid, "ready");
+				// Breaking away fails, or stays in the job.
+				const left = wine.members().length;
+				expect(left).toBeGreaterThan(0);
+				expect(
+					await wine.server.ok("process_terminate", { pid, force: true }),
+				).toMatchObject({ survivors: [] });
+				expect(wine.members()).toEqual([]);
+			},
+		);
+	},
+);
+
+describe.skipIf(missing !== undefined)("under Windows, a timeout", () => {
+	it("ends the tree, and is the cause", async () => {
+		await using wine = await WineServer.start();
+		const pid = await wine.launch("tree", { timeout: 1000 });
+		expect(await wine.server.waitForEnd(pid)).toMatchObject({
+			state: "crashed",
+			termination: { cause: "timeout" },
+		});
+		await wine.membersAre(0);
+	});
+});
+
+describe.skipIf(missing !== undefined)(
+	"under Windows, the server's end",
+	() => {
+		it.each([
+			["tree", 4],
+			["detach", 2],
+			["stubborn", 1],
+		] as const)("by force ends a %s within a second", async (mode, count) => {
+			await using wine = await WineServer.start();
+			await wine.launch(mode);
+			await wine.membersAre(count);
+			process.kill(wine.pid, "SIGKILL");
+			await wine.membersAre(0, 1000);
+		});
+
+		it("comes with the end of its input, and with it that of all trees, in time", async () => {
+			await using wine = await WineServer.start();
+			for (const mode of ["tree", "stubborn", "detach", "leave", "graceful"])
+				await wine.launch(mode);
+			await wine.membersAre(9);
+			const { pid } = wine;
+			const began = performance.now();
+			await wine.server.client.close();
+			await eventually(
+				() => (isAlive(pid) ? undefined : true),
+				"the server to end",
+			);
+			expect(performance.now() - began).toBeLessThan(5000);
+			expect(wine.members()).toEqual([]);
+		});
+	},
+);
