@@ -94,12 +94,15 @@ export interface ProcessEntry {
 	/** The process that started it, which may have ended, and its pid be another's. */
 	readonly parent: number;
 	readonly threads: number;
+	/** Its file's, without the folder. */
+	readonly name: string;
 }
 
 const TH32CS_SNAPPROCESS = 2;
 const INVALID_HANDLE = 2n ** 64n - 1n;
 /** sizeof(PROCESSENTRY32W) of 64-bit Windows; its fields' offsets below are Microsoft's. */
 const ENTRY_SIZE = 568;
+const NAME = 44;
 
 /** Every process of the system, at one moment. */
 export function allProcesses(kernel: Kernel32): ProcessEntry[] {
@@ -119,6 +122,7 @@ export function allProcesses(kernel: Kernel32): ProcessEntry[] {
 				pid: entry.getUint32(8, true),
 				threads: entry.getUint32(28, true),
 				parent: entry.getUint32(32, true),
+				name: textAt(entry, NAME),
 			});
 		return found;
 	} finally {
@@ -126,15 +130,23 @@ export function allProcesses(kernel: Kernel32): ProcessEntry[] {
 	}
 }
 
+/** A text of UTF-16 that ends with NUL. */
+function textAt(view: DataView, start: number): string {
+	let end = start;
+	while (view.getUint16(end, true) !== 0) end += 2;
+	return Buffer.from(view.buffer, start, end - start).toString("utf16le");
+}
+
 const PROCESS_TERMINATE = 0x0001;
 const PROCESS_VM_READ = 0x0010;
 const PROCESS_SET_QUOTA = 0x0100;
-const PROCESS_QUERY_LIMITED_INFORMATION = 0x1000;
+/** Wine asks for it where Windows would take PROCESS_QUERY_LIMITED_INFORMATION. */
+const PROCESS_QUERY_INFORMATION = 0x0400;
 const SYNCHRONIZE = 0x0010_0000;
 const WAIT_TIMEOUT = 0x102;
 
 /** What a process is opened for: to look at it, or also to put it into a job and to end it. */
-const LOOK = PROCESS_QUERY_LIMITED_INFORMATION | SYNCHRONIZE;
+const LOOK = PROCESS_QUERY_INFORMATION | SYNCHRONIZE;
 export const RIGHTS = {
 	look: LOOK | PROCESS_VM_READ,
 	rule: LOOK | PROCESS_TERMINATE | PROCESS_SET_QUOTA,

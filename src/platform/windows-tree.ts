@@ -22,7 +22,8 @@ export interface Means {
 	readonly interrupt: (pids: readonly number[]) => void;
 }
 
-/** A handle's unit of time: 100 ns. */
+const NO_HANDLE = 0n;
+/** The system's unit of time is 100 ns. */
 const UNITS_PER_SECOND = 1e7;
 
 /** How the members of a tree are known. */
@@ -40,18 +41,21 @@ interface Members {
 export class WindowsTree implements Tree {
 	readonly #members: Members;
 
-	/** @param job undefined where the tree can't be put into one of its own */
+	/**
+	 * @param earliest when the leader may have been made, in units of 100 ns
+	 * @param job undefined where the tree can't be put into one of its own
+	 */
 	constructor(
 		leader: number,
+		earliest: bigint,
 		job: Job | undefined,
 		private readonly means: Means,
 	) {
 		const { kernel } = means;
-		const held = new Map<number, Held>();
-		const first = hold(kernel, leader);
-		if (first) held.set(leader, first);
-		const isInJob = job && first && fill(job, kernel, held);
-		if (job && isInJob) {
+		const gone = { handle: NO_HANDLE, created: earliest };
+		// One that has ended already may have left children.
+		const held = new Map([[leader, hold(kernel, leader) ?? gone]]);
+		if (job && fill(job, kernel, held)) {
 			for (const { handle } of held.values()) kernel.CloseHandle(handle);
 			this.#members = jobMembers(job);
 		} else {
@@ -91,12 +95,13 @@ export class WindowsTree implements Tree {
 		}
 		const all = this.#members.accounting();
 		const among = new Set(pids);
-		const threads = allProcesses(kernel)
-			.filter(({ pid }) => among.has(pid))
-			.reduce((sum, entry) => sum + entry.threads, 0);
+		// What holds a console that nobody sees was started by the system.
+		const entries = allProcesses(kernel).filter(
+			({ pid, name }) => among.has(pid) && name.toLowerCase() !== "conhost.exe",
+		);
 		return {
-			processCount: pids.length,
-			threadCount: threads,
+			processCount: entries.length,
+			threadCount: entries.reduce((sum, { threads }) => sum + threads, 0),
 			cpuSeconds: Number(all?.cpu ?? cpu) / UNITS_PER_SECOND,
 			memoryBytes,
 			ioReadBytes: all?.read ?? read,

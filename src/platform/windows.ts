@@ -20,9 +20,7 @@ export function createWindows(): Platform {
 			tcp ??= openIphlpapi(kernel);
 			return tcp;
 		},
-		interrupt(pids) {
-			if (pids.length > 0) startSelf([INTERRUPT, ...pids.map(String)]);
-		},
+		interrupt: inOneGo((pids) => startSelf([INTERRUPT, ...pids.map(String)])),
 	};
 	return {
 		pipes: undefined,
@@ -58,6 +56,26 @@ export function createWindows(): Platform {
 	}
 }
 
+/** Pids of one command line, which Windows cuts at 32,767 characters. */
+const MOST_PIDS = 2000;
+
+/** Collects the pids of all calls of a moment: at the server's end every tree is asked at once. */
+function inOneGo(
+	act: (pids: readonly number[]) => void,
+): (pids: readonly number[]) => void {
+	const waiting = new Set<number>();
+	return (pids) => {
+		if (waiting.size === 0)
+			queueMicrotask(() => {
+				const all = [...waiting];
+				waiting.clear();
+				for (let at = 0; at < all.length; at += MOST_PIDS)
+					act(all.slice(at, at + MOST_PIDS));
+			});
+		for (const pid of pids) waiting.add(pid);
+	};
+}
+
 /**
  * A Job Object for a tree. The process is in it from right after its start, so
  * what it has started by then is looked for.
@@ -67,6 +85,7 @@ export function createWindows(): Platform {
  * runtime's `windowsHide` it gets one that nobody sees (CREATE_NO_WINDOW).
  */
 function enclosure(means: Means): Enclosure {
+	const earliest = fileTime(Date.now() - CLOCK_STEP);
 	return {
 		spawn: { detached: false },
 		track(leader) {
@@ -76,9 +95,18 @@ function enclosure(means: Means): Enclosure {
 			} catch (error) {
 				diagnose(messageOf(error));
 			}
-			return new WindowsTree(leader, job, means);
+			return new WindowsTree(leader, earliest, job, means);
 		},
 		fallBack: () => false,
 		abandon() {},
 	};
+}
+
+/** Milliseconds by which the time of a process's start may lag behind the clock. */
+const CLOCK_STEP = 100;
+/** From 1601, where Windows begins to count, to 1970, in units of 100 ns. */
+const EPOCH = 116_444_736_000_000_000n;
+
+function fileTime(milliseconds: number): bigint {
+	return BigInt(milliseconds) * 10_000n + EPOCH;
 }

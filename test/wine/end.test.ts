@@ -110,6 +110,19 @@ describe.skipIf(missing !== undefined)(
 			await wine.membersAre(0, 1000);
 		});
 
+		it("comes with its client's, also by force", async () => {
+			await using wine = await WineServer.start();
+			await wine.launch("tree");
+			await wine.membersAre(4);
+			const { pid } = wine;
+			process.kill(wine.server.pid, "SIGKILL");
+			await wine.membersAre(0, 5000);
+			await eventually(
+				() => (isAlive(pid) ? undefined : true),
+				"the server to end",
+			);
+		});
+
 		it("comes with the end of its input, and with it that of all trees, in time", async () => {
 			await using wine = await WineServer.start();
 			for (const mode of ["tree", "stubborn", "detach", "leave", "graceful"])

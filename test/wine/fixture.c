@@ -2,8 +2,8 @@
  * Every behaviour of a Windows program that the tests need, by its first argument.
  * The others are passed on to what it starts, so that a test finds its own.
  */
-#include <winsock2.h>
 #include <windows.h>
+#include <shellapi.h>
 #include <fcntl.h>
 #include <io.h>
 #include <stdio.h>
@@ -53,42 +53,33 @@ static int wait_for_ever(void)
 static int copy(void)
 {
 	char buffer[65536];
-	size_t count;
-	while ((count = fread(buffer, 1, sizeof buffer, stdin)) > 0) {
-		fwrite(buffer, 1, count, stdout);
-		fflush(stdout);
-	}
+	int count;
+	while ((count = _read(0, buffer, sizeof buffer)) > 0)
+		_write(1, buffer, count);
 	return 0;
 }
 
 static int spin(void)
 {
-	char *memory = malloc(64 << 20);
-	memset(memory, 1, 64 << 20);
+	volatile char *memory = malloc(64 << 20);
+	for (int at = 0; at < 64 << 20; at += 4096)
+		memory[at] = 1;
 	printf("ready\n");
 	fflush(stdout);
 	for (volatile unsigned long long count = 0;; count++)
 		;
 }
 
-static int listen_on_a_port(void)
+/* In UTF-8, whatever the system's code page can't say. */
+static int show_arguments(void)
 {
-	WSADATA data;
-	WSAStartup(MAKEWORD(2, 2), &data);
-	SOCKET it = socket(AF_INET, SOCK_STREAM, 0);
-	struct sockaddr_in where = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int size = sizeof where;
-	bind(it, (struct sockaddr *)&where, size);
-	listen(it, 1);
-	getsockname(it, (struct sockaddr *)&where, &size);
-	printf("port %d\n", ntohs(where.sin_port));
-	return wait_for_ever();
-}
-
-static int show_arguments(int argc, char **argv)
-{
-	for (int index = 2; index < argc; index++)
-		printf("[%s]", argv[index]);
+	int count;
+	WCHAR **arguments = CommandLineToArgvW(GetCommandLineW(), &count);
+	for (int index = 2; index < count; index++) {
+		char text[4096] = "";
+		WideCharToMultiByte(CP_UTF8, 0, arguments[index], -1, text, sizeof text, NULL, NULL);
+		printf("[%s]", text);
+	}
 	printf("\n");
 	return 0;
 }
@@ -118,15 +109,13 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (!strcmp(mode, "args"))
-		return show_arguments(argc, argv);
+		return show_arguments();
 	if (!strcmp(mode, "env"))
 		return show_environment();
 	if (!strcmp(mode, "copy"))
 		return copy();
 	if (!strcmp(mode, "spin"))
 		return spin();
-	if (!strcmp(mode, "listen"))
-		return listen_on_a_port();
 	/* A child, and children of that one. */
 	if (!strcmp(mode, "tree")) {
 		start("branch", 0);

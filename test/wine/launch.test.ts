@@ -28,26 +28,13 @@ describe.skipIf(missing !== undefined)("under Windows, a process", () => {
 			argumentValidation: "literal",
 		});
 		const { server } = wine;
-		const args = [
-			"",
-			"a b",
-			'q"uote',
-			"back\\",
-			'\\"',
-			"%PATH%",
-			"^&|<>",
-			"ä€",
-		];
+		const args = ["", "a b", 'q"uote', "back\\", '\\"', "%PATH%", "^&|", "ä€"];
 		const { pid } = await server.ok("process_start", {
 			executable: FIXTURE,
-			args: ["args", ...args.slice(0, -1)],
+			args: ["args", ...args],
 		});
-		expect((await server.outputOf(pid)).stdout).toBe(
-			`${args
-				.slice(0, -1)
-				.map((arg) => `[${arg}]`)
-				.join("")}\n`,
-		);
+		const shown = args.map((arg) => `[${arg}]`).join("");
+		expect((await server.outputOf(pid)).stdout).toBe(`${shown}\n`);
 	});
 
 	it("has the exit code that it ends with", async () => {
@@ -81,7 +68,9 @@ describe.skipIf(missing !== undefined)("under Windows, a process", () => {
 			pid,
 			encoding: "hex",
 		});
-		expect(stdout).toBe(Buffer.from("first\n").toString("hex") + "00ff0d0a");
+		expect(stdout).toBe(
+			Buffer.from("first\n\x00\xff\r\n", "latin1").toString("hex"),
+		);
 	});
 
 	it("runs in the directory that it was given, with its variables", async () => {
@@ -121,17 +110,5 @@ describe.skipIf(missing !== undefined)("under Windows, a process", () => {
 		}, "the tree to have four members");
 		await server.ok("process_terminate", { pid, force: true });
 		await server.ok("process_terminate", { pid: tree, force: true });
-	});
-
-	it("has the ports known that it listens on", async () => {
-		await using wine = await WineServer.start();
-		const { server } = wine;
-		const pid = await wine.launch("listen");
-		const { stdout } = await server.waitForOutput(pid, "ready");
-		const port = Number(/port (\d+)/.exec(String(stdout))?.[1]);
-		expect(port).toBeGreaterThan(0);
-		expect(await server.ok("process_get_status", { pid })).toMatchObject({
-			ports: [port],
-		});
 	});
 });

@@ -56,7 +56,7 @@ int main(void)
 	for (int index = 0; index < 3; index++)
 		thread[index] = CreateThread(NULL, 0, run, &copies[index], 0, NULL);
 	WaitForSingleObject(made.hProcess, INFINITE);
-	WaitForMultipleObjects(2, thread + 1, TRUE, 1000);
+	WaitForMultipleObjects(2, thread + 1, TRUE, 100);
 	DWORD code;
 	GetExitCodeProcess(made.hProcess, &code);
 	ExitProcess(code);

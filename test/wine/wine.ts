@@ -101,7 +101,7 @@ export function prepare(): void {
 	for (const name of ["fixture", "relay"]) {
 		const source = join(import.meta.dir, `${name}.c`);
 		const target = join(FOLDER, `${name}.exe`);
-		run([COMPILER, "-O1", "-s", "-o", target, source, "-lws2_32"]);
+		run([COMPILER, "-O1", "-s", "-o", target, source, "-lshell32"]);
 	}
 	if (!existsSync(join(PREFIX, "system.reg")))
 		run([program.command, "wineboot", "-i"], ENV);
@@ -110,6 +110,12 @@ export function prepare(): void {
 	const library = join(PREFIX, "drive_c/windows/system32/bcryptprimitives.dll");
 	if (!existsSync(library))
 		run([COMPILER, "-shared", "-s", "-o", library, primitives, "-ladvapi32"]);
+	// With a program that runs all the time, wine's own services start once, and
+	// don't hold the pipes of the servers. It ends when this process does.
+	Bun.spawn([program.command, join(FOLDER, "fixture.exe"), "copy"], {
+		env: ENV,
+		stdio: ["pipe", "ignore", "ignore"],
+	}).unref();
 	process.env.MCP_PROCESS_WINE_PREPARED = String(process.pid);
 }
 
