@@ -22,7 +22,6 @@ export interface Means {
 	readonly interrupt: (pids: readonly number[]) => void;
 }
 
-const NO_HANDLE = 0n;
 /** The system's unit of time is 100 ns. */
 const UNITS_PER_SECOND = 1e7;
 
@@ -42,19 +41,18 @@ export class WindowsTree implements Tree {
 	readonly #members: Members;
 
 	/**
-	 * @param earliest when the leader may have been made, in units of 100 ns
+	 * @param leader a process that the runtime has not reaped, so that its pid is its own
 	 * @param job undefined where the tree can't be put into one of its own
 	 */
 	constructor(
 		leader: number,
-		earliest: bigint,
 		job: Job | undefined,
 		private readonly means: Means,
 	) {
 		const { kernel } = means;
-		const gone = { handle: NO_HANDLE, created: earliest };
-		// One that has ended already may have left children.
-		const held = new Map([[leader, hold(kernel, leader) ?? gone]]);
+		const held = new Map<number, Held>();
+		const first = hold(kernel, leader);
+		if (first) held.set(leader, first);
 		if (job && fill(job, kernel, held)) {
 			for (const { handle } of held.values()) kernel.CloseHandle(handle);
 			this.#members = jobMembers(job);

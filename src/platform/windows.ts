@@ -85,7 +85,6 @@ function inOneGo(
  * runtime's `windowsHide` it gets one that nobody sees (CREATE_NO_WINDOW).
  */
 function enclosure(means: Means): Enclosure {
-	const earliest = fileTime(Date.now() - CLOCK_STEP);
 	return {
 		spawn: { detached: false },
 		track(leader) {
@@ -95,18 +94,9 @@ function enclosure(means: Means): Enclosure {
 			} catch (error) {
 				diagnose(messageOf(error));
 			}
-			return new WindowsTree(leader, earliest, job, means);
+			return new WindowsTree(leader, job, means);
 		},
 		fallBack: () => false,
 		abandon() {},
 	};
-}
-
-/** Milliseconds by which the time of a process's start may lag behind the clock. */
-const CLOCK_STEP = 100;
-/** From 1601, where Windows begins to count, to 1970, in units of 100 ns. */
-const EPOCH = 116_444_736_000_000_000n;
-
-function fileTime(milliseconds: number): bigint {
-	return BigInt(milliseconds) * 10_000n + EPOCH;
 }

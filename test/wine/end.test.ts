@@ -1,8 +1,17 @@
 import { describe, expect, it, setDefaultTimeout } from "bun:test";
 import { eventually, isAlive } from "../support/server.ts";
-import { missing, WineServer } from "./wine.ts";
+import {
+	endProcessesWith,
+	FIXTURE,
+	missing,
+	runScript,
+	WineServer,
+} from "./wine.ts";
 
 setDefaultTimeout(120_000);
+
+/** Milliseconds that Linux may take to end what wine has ended. */
+const KILL = 1000;
 
 describe.skipIf(missing !== undefined)(
 	"under Windows, process_terminate",
@@ -14,7 +23,7 @@ describe.skipIf(missing !== undefined)(
 			expect(
 				await wine.server.ok("process_terminate", { pid, force: true }),
 			).toMatchObject({ terminationReason: "forced", survivors: [] });
-			expect(wine.members()).toEqual([]);
+			await wine.membersAre(0, KILL);
 			expect(await wine.server.ok("process_get_status", { pid })).toMatchObject(
 				{
 					state: "stopped",
@@ -61,7 +70,7 @@ describe.skipIf(missing !== undefined)(
 			expect(
 				await wine.server.ok("process_terminate", { pid, timeout: 1500 }),
 			).toMatchObject({ terminationReason: "forced", exitCode: 137 });
-			expect(wine.members()).toEqual([]);
+			await wine.membersAre(0, KILL);
 		});
 
 		it.each(["leave", "detach", "break-away", "leave-twice"])(
@@ -77,11 +86,44 @@ describe.skipIf(missing !== undefined)(
 				expect(
 					await wine.server.ok("process_terminate", { pid, force: true }),
 				).toMatchObject({ survivors: [] });
-				expect(wine.members()).toEqual([]);
+				await wine.membersAre(0, KILL);
 			},
 		);
 	},
 );
+
+describe.skipIf(missing !== undefined)("under Windows, a tree", () => {
+	it("is known without a Job Object, and without its first process", () => {
+		const token = `token-${crypto.randomUUID()}`;
+		const { stdout, stderr } = runScript("trees.ts", FIXTURE, token);
+		try {
+			expect(JSON.parse(stdout), stderr).toMatchObject({
+				withoutJob: {
+					isWhole: true,
+					sample: { processCount: 4, threadCount: expect.any(Number) },
+					askedAll: true,
+					isGone: true,
+					exitCode: 137,
+					after: null,
+				},
+				late: 1,
+			});
+		} finally {
+			endProcessesWith(token);
+		}
+	});
+
+	it("is whole although its first process ends at once, again and again", async () => {
+		await using wine = await WineServer.start({ maxConcurrentProcesses: 20 });
+		const pids: number[] = [];
+		for (let count = 0; count < 12; count++)
+			pids.push(await wine.launch("leave"));
+		await wine.membersAre(pids.length);
+		for (const pid of pids)
+			await wine.server.ok("process_terminate", { pid, force: true });
+		await wine.membersAre(0, KILL);
+	});
+});
 
 describe.skipIf(missing !== undefined)("under Windows, a timeout", () => {
 	it("ends the tree, and is the cause", async () => {
@@ -136,7 +178,7 @@ describe.skipIf(missing !== undefined)(
 				"the server to end",
 			);
 			expect(performance.now() - began).toBeLessThan(5000);
-			expect(wine.members()).toEqual([]);
+			await wine.membersAre(0, KILL);
 		});
 	},
 );

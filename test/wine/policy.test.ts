@@ -4,8 +4,7 @@ import { Scratch } from "../support/server.ts";
 import {
 	FIXTURE,
 	missing,
-	prepare,
-	program,
+	runProgram,
 	WineServer,
 	windowsPath,
 } from "./wine.ts";
@@ -181,22 +180,16 @@ describe.skipIf(missing !== undefined)("under Windows, a batch file", () => {
 describe.skipIf(missing !== undefined)(
 	"under Windows, the command line",
 	() => {
-		function run(...args: readonly string[]) {
-			prepare();
-			const [, binary = ""] = program.args;
-			const { stdout, stderr, exitCode } = Bun.spawnSync(
-				[program.command, binary, ...args],
-				{ env: { ...process.env, ...program.env } },
-			);
-			return { stdout: String(stdout), stderr: String(stderr), exitCode };
-		}
-
 		it("says what is wrong with a configuration, and where", () => {
 			using scratch = new Scratch();
 			const path = windowsPath(
 				scratch.write("broken.json", '{\n  "allowedExecutable": ["node"]\n}\n'),
 			);
-			const { stdout, stderr, exitCode } = run("check", "--config", path);
+			const { stdout, stderr, exitCode } = runProgram(
+				"check",
+				"--config",
+				path,
+			);
 			expect(exitCode).toBe(1);
 			expect(stdout).toBe("");
 			expect(stderr).toContain(`${path}:2: `);
@@ -206,15 +199,27 @@ describe.skipIf(missing !== undefined)(
 		it("writes a configuration that it then takes", () => {
 			using scratch = new Scratch();
 			const path = windowsPath(join(scratch.path, "made.json"));
-			expect(run("--create-config", path)).toMatchObject({ exitCode: 0 });
-			const { stdout, stderr, exitCode } = run("check", "--config", path);
+			expect(runProgram("--create-config", path)).toMatchObject({
+				exitCode: 0,
+			});
+			const { stdout, stderr, exitCode } = runProgram(
+				"check",
+				"--config",
+				path,
+			);
 			expect(stderr).toBe("");
 			expect(exitCode).toBe(0);
 			expect(stdout).toContain(path);
 		});
 
 		it("explains a refusal", () => {
-			const { stdout, exitCode } = run("explain", "--", "cmd", "/c", "dir");
+			const { stdout, exitCode } = runProgram(
+				"explain",
+				"--",
+				"cmd",
+				"/c",
+				"dir",
+			);
 			expect(exitCode).toBe(1);
 			expect(stdout).toContain("cmd.exe");
 		});

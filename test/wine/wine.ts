@@ -124,6 +124,32 @@ function prepared(): boolean {
 	return process.env.MCP_PROCESS_WINE_PREPARED === String(process.pid);
 }
 
+interface Ended {
+	readonly stdout: string;
+	readonly stderr: string;
+	readonly exitCode: number;
+}
+
+/** Runs the Windows program until it ends. */
+export function runProgram(...args: readonly string[]): Ended {
+	return runUnderWine(args, {});
+}
+
+/** Runs one of the scripts here with the runtime that the program is compiled with. */
+export function runScript(name: string, ...args: readonly string[]): Ended {
+	const script = windowsPath(join(import.meta.dir, name));
+	return runUnderWine(["run", script, ...args], { BUN_BE_BUN: "1" });
+}
+
+function runUnderWine(args: readonly string[], more: object): Ended {
+	prepare();
+	const { stdout, stderr, exitCode } = Bun.spawnSync(
+		[program.command, windowsPath(BINARY), ...args],
+		{ cwd: ROOT, env: { ...process.env, ...ENV, ...more } },
+	);
+	return { stdout: String(stdout), stderr: String(stderr), exitCode };
+}
+
 /** The server under wine, with a client; nothing of the test's outlives it. */
 export class WineServer implements AsyncDisposable {
 	/** An argument that only this test's processes have. */
@@ -180,7 +206,7 @@ export class WineServer implements AsyncDisposable {
 
 	async [Symbol.asyncDispose](): Promise<void> {
 		await this.server[Symbol.asyncDispose]();
-		for (const pid of this.members()) process.kill(pid, "SIGKILL");
+		endProcessesWith(this.token);
 	}
 }
 
@@ -190,6 +216,11 @@ function processesWith(argument: string): number[] {
 		.map(Number)
 		.filter((pid) => Number.isInteger(pid) && commandOf(pid).includes(argument))
 		.filter(isAlive);
+}
+
+/** Ends whatever a test left behind. */
+export function endProcessesWith(argument: string): void {
+	for (const pid of processesWith(argument)) process.kill(pid, "SIGKILL");
 }
 
 function commandOf(pid: number): string {
