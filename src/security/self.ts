@@ -4,8 +4,8 @@ import type { Executable } from "./executable.ts";
 /** This program's own file, where it is a program of its own. */
 export interface SelfFile {
 	readonly path: string;
-	readonly device: number;
-	readonly inode: number;
+	readonly device: bigint;
+	readonly inode: bigint;
 	/** Bytes. */
 	readonly size: number;
 }
@@ -19,8 +19,8 @@ export function isCompiled(): boolean {
 const TAIL = 64 * 1024;
 
 export function selfFile(path: string): SelfFile {
-	const { dev, ino, size } = statSync(path);
-	return { path, device: dev, inode: ino, size };
+	const { dev, ino, size } = statSync(path, { bigint: true });
+	return { path, device: dev, inode: ino, size: Number(size) };
 }
 
 /**

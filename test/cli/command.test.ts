@@ -50,6 +50,7 @@ const UNDERSTOOD: readonly (readonly [string[], Command])[] = [
 		["--create-config", "a.json", "--force"],
 		{ kind: "create-config", path: "a.json", force: true },
 	],
+	[["interrupt", "12", "345"], { kind: "interrupt", pids: [12, 345] }],
 	[["check"], { kind: "check", config: undefined }],
 	[["check", "--config", "a"], { kind: "check", config: "a" }],
 	[["--config", "a", "check"], { kind: "check", config: "a" }],
