@@ -99,7 +99,6 @@ describe.skipIf(missing !== undefined)("under Windows, a tree", () => {
 		try {
 			expect(JSON.parse(stdout), stderr).toMatchObject({
 				withoutJob: {
-					isWhole: true,
 					sample: { processCount: 4, threadCount: expect.any(Number) },
 					askedAll: true,
 					isGone: true,

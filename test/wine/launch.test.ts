@@ -104,10 +104,10 @@ describe.skipIf(missing !== undefined)("under Windows, a process", () => {
 		expect(stats.memoryMB).toBeLessThan(512);
 		expect(stats.threadCount).toBeGreaterThanOrEqual(1);
 		const tree = await wine.launch("tree");
-		await eventually(async () => {
-			const now = await server.ok("process_get_stats", { pid: tree });
-			return now.processCount === 4 ? now : undefined;
-		}, "the tree to have four members");
+		await server.waitForOutput(tree, "ready\n".repeat(4));
+		expect(await server.ok("process_get_stats", { pid: tree })).toMatchObject({
+			processCount: 4,
+		});
 		await server.ok("process_terminate", { pid, force: true });
 		await server.ok("process_terminate", { pid: tree, force: true });
 	});

@@ -145,7 +145,7 @@ function runUnderWine(args: readonly string[], more: object): Ended {
 	prepare();
 	const { stdout, stderr, exitCode } = Bun.spawnSync(
 		[program.command, windowsPath(BINARY), ...args],
-		{ cwd: ROOT, env: { ...process.env, ...ENV, ...more } },
+		{ cwd: ROOT, env: { ...process.env, ...ENV, ...more }, timeout: 60_000 },
 	);
 	return { stdout: String(stdout), stderr: String(stderr), exitCode };
 }
