@@ -1,4 +1,4 @@
-import { dlopen, ptr } from "bun:ffi";
+import { dlopen, type Pointer, ptr, read } from "bun:ffi";
 import { win32 } from "node:path";
 
 /** A handle of this process's; 0n is none. */
@@ -46,6 +46,10 @@ const IPHLPAPI = {
 	},
 } as const;
 
+const NTDLL = {
+	RtlGetCurrentPeb: { args: [], returns: "ptr" },
+} as const;
+
 const USER32 = {
 	FindWindowExW: { args: ["u64", "u64", "ptr", "ptr"], returns: "u64" },
 	GetWindowThreadProcessId: { args: ["u64", "ptr"], returns: "u32" },
@@ -71,6 +75,23 @@ export function openIphlpapi(kernel: Kernel32) {
 
 export function openUser32(kernel: Kernel32) {
 	return dlopen(systemFile(kernel, "user32.dll"), USER32).symbols;
+}
+
+/** Places in PEB and RTL_USER_PROCESS_PARAMETERS of 64-bit Windows. */
+const PROCESS_PARAMETERS = 0x20;
+const CONSOLE_FLAGS = 0x18;
+const IGNORES_CTRL_C = 1;
+
+/**
+ * Whether this process ignores Ctrl+C, as the leader of a new process group does
+ * and whatever it starts (Microsoft, "SetConsoleCtrlHandler"). No function tells.
+ */
+export function ignoresCtrlC(kernel: Kernel32): boolean {
+	const path = systemFile(kernel, "ntdll.dll");
+	const block = dlopen(path, NTDLL).symbols.RtlGetCurrentPeb();
+	if (block === null) return false;
+	const parameters = read.ptr(block, PROCESS_PARAMETERS) as Pointer;
+	return (read.u32(parameters, CONSOLE_FLAGS) & IGNORES_CTRL_C) !== 0;
 }
 
 const MAX_PATH = 260;

@@ -20,6 +20,8 @@ export interface Means {
 	readonly tcp: () => Iphlpapi;
 	/** Asks processes to end; see `sendInterrupt`. */
 	readonly interrupt: (pids: readonly number[]) => void;
+	/** Whether what is started now hears a Ctrl+C, also where this process was made to ignore it. */
+	readonly hear: (on: boolean) => void;
 }
 
 /** The system's unit of time is 100 ns. */

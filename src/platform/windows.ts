@@ -1,6 +1,11 @@
 import { diagnose, messageOf } from "../errors.ts";
 import { Job } from "./job.ts";
-import { type Iphlpapi, openIphlpapi, openKernel32 } from "./kernel32.ts";
+import {
+	type Iphlpapi,
+	ignoresCtrlC,
+	openIphlpapi,
+	openKernel32,
+} from "./kernel32.ts";
 import type { Enclosure, Platform, StartSelf } from "./platform.ts";
 import { guarantees } from "./windows-guarantees.ts";
 import { type Means, WindowsTree } from "./windows-tree.ts";
@@ -14,22 +19,29 @@ export function createWindows(): Platform {
 	let startSelf: StartSelf = () => {};
 	/** This process and everything below it; undefined in one that is no server. */
 	let all: Job | undefined;
+	/** Whether this process ignores Ctrl+C, as its client wants it. */
+	let isDeaf = false;
 	const means: Means = {
 		kernel,
 		tcp() {
 			tcp ??= openIphlpapi(kernel);
 			return tcp;
 		},
-		interrupt: inOneGo((pids) => startSelf([INTERRUPT, ...pids.map(String)])),
+		interrupt: inOneGo((pids) => {
+			means.hear(true);
+			startSelf([INTERRUPT, ...pids.map(String)]);
+			means.hear(false);
+		}),
+		hear(on) {
+			if (isDeaf) kernel.SetConsoleCtrlHandler(null, on ? 0 : 1);
+		},
 	};
 	return {
 		pipes: undefined,
 		enforceable: new Set(),
 		prepareServer(start) {
 			startSelf = start;
-			// A client may have started this process as the leader of a console
-			// group, in which Ctrl+C is switched off for all that follows.
-			kernel.SetConsoleCtrlHandler(null, 0);
+			isDeaf = ignoresCtrlC(kernel);
 			all = jobOfThisProcess();
 		},
 		hasCapabilities: () => false,
@@ -82,21 +94,25 @@ function inOneGo(
  *
  * It is not detached: without a console of its own, each console program that it
  * starts would open a window, and nothing could ask it to end. With the
- * runtime's `windowsHide` it gets one that nobody sees (CREATE_NO_WINDOW).
+ * runtime's `windowsHide` it gets one that nobody sees (CREATE_NO_WINDOW). It is
+ * to hear a Ctrl+C there, also where this process was made to ignore the client's.
  */
 function enclosure(means: Means): Enclosure {
+	const { kernel, hear } = means;
+	hear(true);
 	return {
 		spawn: { detached: false },
 		track(leader) {
+			hear(false);
 			let job: Job | undefined;
 			try {
-				job = new Job(means.kernel);
+				job = new Job(kernel);
 			} catch (error) {
 				diagnose(messageOf(error));
 			}
 			return new WindowsTree(leader, job, means);
 		},
 		fallBack: () => false,
-		abandon() {},
+		abandon: () => hear(false),
 	};
 }

@@ -49,6 +49,15 @@ describe.skipIf(missing !== undefined)(
 			});
 		});
 
+		it("asks also where the client made the server ignore Ctrl+C", async () => {
+			await using wine = await WineServer.start({}, { RELAY_GROUP: "1" });
+			const pid = await wine.launch("graceful");
+			await wine.server.waitForOutput(pid, "ready");
+			expect(
+				await wine.server.ok("process_terminate", { pid, timeout: 20_000 }),
+			).toMatchObject({ terminationReason: "graceful", exitCode: 7 });
+		});
+
 		it("asks every member, and asks nobody else", async () => {
 			await using wine = await WineServer.start();
 			const other = await wine.launch("wait");

@@ -41,7 +41,9 @@ int main(void)
 	command = *command == '"' ? wcschr(command + 1, '"') + 1 : wcschr(command, ' ');
 	while (*command == ' ')
 		command++;
-	if (!CreateProcessW(NULL, command, NULL, NULL, TRUE, 0, NULL, NULL, &info, &made)) {
+	/* In a group of its own it ignores Ctrl+C. */
+	DWORD flags = GetEnvironmentVariableA("RELAY_GROUP", NULL, 0) ? CREATE_NEW_PROCESS_GROUP : 0;
+	if (!CreateProcessW(NULL, command, NULL, NULL, TRUE, flags, NULL, NULL, &info, &made)) {
 		fprintf(stderr, "error %lu\n", GetLastError());
 		return 1;
 	}

@@ -12,6 +12,7 @@ const kernel = openKernel32();
 const asked: number[] = [];
 const means = {
 	kernel,
+	hear() {},
 	tcp: () => openIphlpapi(kernel),
 	interrupt: (pids: readonly number[]) => void asked.push(...pids),
 };

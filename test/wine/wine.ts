@@ -157,12 +157,15 @@ export class WineServer implements AsyncDisposable {
 
 	private constructor(readonly server: TestServer) {}
 
-	static async start(config: ConfigInput = {}): Promise<WineServer> {
+	static async start(
+		config: ConfigInput = {},
+		env: Readonly<Record<string, string>> = {},
+	): Promise<WineServer> {
 		prepare();
 		return new WineServer(
 			await TestServer.start(
 				{ allowedExecutables: [FIXTURE], ...config },
-				{ program },
+				{ program, env },
 			),
 		);
 	}
