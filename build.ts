@@ -9,12 +9,25 @@ import { sections } from "./src/config/sections.ts";
 import { tools } from "./src/tools/index.ts";
 
 const ROOT = import.meta.dir;
-const WINDOWS = process.platform === "win32";
-const OUTFILE = join(ROOT, "dist", `mcp-process${WINDOWS ? ".exe" : ""}`);
+const DIST = join(ROOT, "dist");
 const README = join(ROOT, "README.md");
 
-/** Compiles the program for this machine. */
-async function compile(outfile: string): Promise<void> {
+/** The machines that the program can be compiled for, by the names that `--target` takes. */
+const TARGETS = {
+	"windows-x64": { runtime: "bun-windows-x64", extension: ".exe" },
+} as const satisfies Record<
+	string,
+	{ readonly runtime: Bun.Build.CompileTarget; readonly extension: string }
+>;
+
+type Target = keyof typeof TARGETS;
+
+/** Compiles the program, for this machine unless a target is given; returns its path. */
+async function compile(target?: Target): Promise<string> {
+	const outfile =
+		target === undefined
+			? join(DIST, `mcp-process${process.platform === "win32" ? ".exe" : ""}`)
+			: join(DIST, `mcp-process-${target}${TARGETS[target].extension}`);
 	await mkdir(dirname(outfile), { recursive: true });
 	await rm(outfile, { force: true });
 	const result = await Bun.build({
@@ -25,6 +38,7 @@ async function compile(outfile: string): Promise<void> {
 		bytecode: true,
 		compile: {
 			outfile,
+			...(target !== undefined && { target: TARGETS[target].runtime }),
 			// The current directory is the agent's: nothing in it may change this program.
 			autoloadDotenv: false,
 			autoloadBunfig: false,
@@ -40,6 +54,20 @@ async function compile(outfile: string): Promise<void> {
 	});
 	for (const log of result.logs) console.error(log);
 	if (!result.success) process.exit(1);
+	return outfile;
+}
+
+/** The target that the command line names; undefined where it names none. */
+function targetOf(argv: readonly string[]): Target | undefined {
+	const at = argv.indexOf("--target");
+	if (at < 0) return undefined;
+	const known = Object.keys(TARGETS).filter(
+		(name): name is Target => name in TARGETS,
+	);
+	const target = known.find((name) => name === argv[at + 1]);
+	if (target !== undefined) return target;
+	console.error(`--target takes one of: ${known.join(", ")}`);
+	process.exit(2);
 }
 
 /** README.md's text with its tables as the code has them now. */
@@ -148,7 +176,6 @@ if (import.meta.main) {
 		await Bun.write(README, withTables(await Bun.file(README).text()));
 		console.log(`Wrote the tables of ${README}`);
 	} else {
-		await compile(OUTFILE);
-		console.log(`Built ${OUTFILE}`);
+		console.log(`Built ${await compile(targetOf(process.argv.slice(2)))}`);
 	}
 }

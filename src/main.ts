@@ -42,6 +42,11 @@ async function main(argv: readonly string[]): Promise<number> {
 			const { text, intact } = verify(command.path);
 			return (await print(text)) || (intact ? 0 : 1);
 		}
+		case "interrupt": {
+			const { sendInterrupt } = await import("./platform/console.ts");
+			sendInterrupt(command.pids);
+			return 0;
+		}
 		case "serve":
 			return serveUntilEnd(command.config);
 	}

@@ -42,6 +42,8 @@ export type Command =
 			/** In machine-readable form. */
 			readonly json: boolean;
 	  }
+	/** The server's own, under Windows; see `sendInterrupt`. */
+	| { readonly kind: "interrupt"; readonly pids: readonly number[] }
 	| { readonly kind: "schema" | "help" | "version" };
 
 const DEFAULT_PATH = "./mcp-process-config.json";
@@ -122,6 +124,13 @@ export function parseCommand(argv: readonly string[]): Command {
 			if (action !== "verify" && action !== "tail")
 				throw new CommandError("audit needs verify or tail", 2);
 			return { kind: "audit", action, path };
+		}
+		case "interrupt": {
+			allow("interrupt");
+			const pids = rest.map(Number);
+			if (!pids.every((pid) => Number.isSafeInteger(pid) && pid > 0))
+				throw new CommandError("interrupt needs pids", 2);
+			return { kind: "interrupt", pids };
 		}
 		default:
 			throw new CommandError(`unknown command or argument: ${name}`, 2);

@@ -1,4 +1,5 @@
 import { diagnose, messageOf } from "../errors.ts";
+import { startSelf } from "../process/launcher.ts";
 import { ProcessManager } from "../process/manager.ts";
 import { type AuditLog, createAuditLog } from "../security/audit.ts";
 import { serveTools } from "../server.ts";
@@ -29,7 +30,7 @@ export async function serve(options: {
 	readonly version: string;
 }): Promise<Session> {
 	const { loaded, platform, gate } = await wire(options.config);
-	platform.prepareServer();
+	platform.prepareServer(startSelf);
 	const { audit, stopAlerts } = await auditOf(loaded);
 	const record = (operation: string, reason: string) => {
 		try {

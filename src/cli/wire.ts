@@ -9,7 +9,7 @@ import {
 	type ServerFacts,
 } from "../security/policy.ts";
 import { LaunchLedger } from "../security/rate-limit.ts";
-import { selfFile } from "../security/self.ts";
+import { isCompiled, selfFile } from "../security/self.ts";
 
 /** A configuration that was read and made ready. */
 export interface Wired {
@@ -56,9 +56,4 @@ function serverFacts(): ServerFacts {
 	const directory = process.cwd();
 	if (!isCompiled()) return { env, directory };
 	return { env, directory, self: selfFile(process.execPath) };
-}
-
-/** Whether this runs as a program of its own, not as a script of the runtime's. */
-function isCompiled(): boolean {
-	return /^(\/\$bunfs\/|B:[\\/]~BUN[\\/])/.test(Bun.main);
 }

@@ -11,6 +11,10 @@ export async function currentPlatform(): Promise<Platform> {
 		const darwin = createDarwin();
 		if (darwin) return darwin;
 	}
+	if (process.platform === "win32") {
+		const { createWindows } = await import("./windows.ts");
+		return createWindows();
+	}
 	const { createPortable } = await import("./portable.ts");
 	return createPortable();
 }

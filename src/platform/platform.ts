@@ -3,7 +3,7 @@ import type { LimitName } from "../security/resources.ts";
 /** What runs the guard (see `Guard`), where there are shells. */
 export const SHELL = "/bin/sh";
 
-/** Signals that end, stop or continue a process; on Windows each of them ends it. */
+/** Signals that end, stop or continue a process; Windows has none that stop or continue. */
 export type Signal = "SIGTERM" | "SIGKILL" | "SIGCONT" | "SIGSTOP";
 
 /** What a tree of processes uses at one moment; counters include members that ended, and never go back. */
@@ -94,6 +94,9 @@ export interface PipeEnds {
 	readonly write: number;
 }
 
+/** Starts this program once more with these arguments, for a moment; nobody waits for it. */
+export type StartSelf = (args: readonly string[]) => void;
+
 /** What differs between the systems; one is chosen at start. */
 export interface Platform {
 	/**
@@ -112,8 +115,12 @@ export interface Platform {
 		| undefined;
 	/** The resource limits that a tree can be held to here. */
 	readonly enforceable: ReadonlySet<LimitName>;
-	/** Prepares this process, once, before it starts any other. */
-	prepareServer(): void;
+	/**
+	 * Prepares this process, once, before it starts any other.
+	 *
+	 * @param startSelf how a system is asked for what this process can't do itself
+	 */
+	prepareServer(startSelf: StartSelf): void;
 	/** Whether a file gives privileges by file capabilities. */
 	hasCapabilities(path: string): boolean;
 	/** Makes what holds one tree together; for one start. */

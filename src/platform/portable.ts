@@ -30,18 +30,10 @@ export function createPortable(): Platform {
 }
 
 class PortableTree implements Tree {
-	/** Windows has no process groups; there the leader is signalled alone. */
-	readonly #target: number;
-
-	constructor(private readonly leader: number) {
-		this.#target = process.platform === "win32" ? leader : -leader;
-	}
+	constructor(private readonly leader: number) {}
 
 	signal(...signals: readonly Signal[]): void {
-		const hasStops = process.platform !== "win32";
-		for (const signal of signals)
-			if (hasStops || signal === "SIGTERM" || signal === "SIGKILL")
-				sendSignal(this.#target, signal);
+		for (const signal of signals) sendSignal(-this.leader, signal);
 	}
 
 	hasLeaderEnded(): boolean {
@@ -49,7 +41,7 @@ class PortableTree implements Tree {
 	}
 
 	alive(): readonly number[] {
-		return sendSignal(this.#target, 0) ? [this.leader] : [];
+		return sendSignal(-this.leader, 0) ? [this.leader] : [];
 	}
 
 	async sample(): Promise<TreeSample | undefined> {

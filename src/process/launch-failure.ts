@@ -3,7 +3,7 @@ import { messageOf, ProcessError, systemCode } from "../errors.ts";
 import type { Admitted } from "../security/gate.ts";
 import { interpreterOf } from "../security/script.ts";
 
-/** The system's complaint as one about what was asked for. */
+/** The system's complaint about a start as one about what was asked for. */
 export function launchFailure(
 	error: unknown,
 	{ executable, cwd }: Pick<Admitted, "executable" | "cwd">,

@@ -1,4 +1,5 @@
 import { closeSync, existsSync, realpathSync } from "node:fs";
+import { dirname } from "node:path";
 import { diagnose, messageOf, ProcessError, violation } from "../errors.ts";
 import {
 	type Enclosure,
@@ -9,6 +10,7 @@ import {
 import { fingerprint } from "../security/executable.ts";
 import type { Admitted } from "../security/gate.ts";
 import { isSameFile } from "../security/judge.ts";
+import { isCompiled } from "../security/self.ts";
 import { launchFailure } from "./launch-failure.ts";
 import { type InputStream, PipeInput, SinkInput } from "./stdin.ts";
 
@@ -149,6 +151,26 @@ export function spawnGuard(
 		return undefined;
 	} finally {
 		closeSync(read);
+	}
+}
+
+/**
+ * Starts this program once more, for what the server can't do itself. It is the
+ * server's own and runs nothing of an agent's.
+ */
+export function startSelf(args: readonly string[]): void {
+	const { execPath } = process;
+	const program = isCompiled() ? [execPath] : [execPath, Bun.main];
+	try {
+		Bun.spawn({
+			cmd: [...program, ...args],
+			cwd: dirname(execPath),
+			env: {},
+			stdio: ["ignore", "ignore", "ignore"],
+			windowsHide: true,
+		});
+	} catch (error) {
+		diagnose(`${args[0]}: ${messageOf(error)}`);
 	}
 }
 

@@ -13,12 +13,15 @@ export interface Executable {
 	readonly found: string;
 	/** Absolute, links resolved; the file that is started. */
 	readonly real: string;
-	/** Device and inode: which file this is, whatever its name is later made to mean. */
-	readonly device: number;
-	readonly inode: number;
+	/**
+	 * Device and inode: which file this is, whatever its name is later made to mean.
+	 * Windows uses all 64 bits, more than a number has.
+	 */
+	readonly device: bigint;
+	readonly inode: bigint;
 	readonly mode: number;
-	/** When its content or rights last changed, in milliseconds (st_ctime, inode(7)). */
-	readonly changed: number;
+	/** When its content or rights last changed, in nanoseconds (st_ctime, inode(7)). */
+	readonly changed: bigint;
 }
 
 /**
@@ -46,6 +49,7 @@ export function findExecutable(
 	cwd: string,
 ): Executable | undefined {
 	if (name === "" || name.includes("\0")) return undefined;
+	if (WINDOWS && namesStream(name)) return undefined;
 	const candidates = isBareName(name)
 		? directories.map((directory) => join(directory, name))
 		: [resolve(cwd, name)];
@@ -56,6 +60,14 @@ export function findExecutable(
 		return executable;
 	}
 	return undefined;
+}
+
+/**
+ * Whether a path means a stream beside a file's content (`notes.txt:evil.exe`),
+ * which is no program that anybody allowed; Windows has them, and writes them so.
+ */
+export function namesStream(path: string): boolean {
+	return path.replace(/^(?:[\\/]{2}[?.][\\/])?[a-z]:/i, "").includes(":");
 }
 
 function withExtensions(path: string): readonly string[] {
@@ -92,8 +104,8 @@ function identify(requested: string, found: string): Executable | undefined {
 export function fingerprint(
 	real: string,
 ): Pick<Executable, "device" | "inode" | "mode" | "changed"> {
-	const { dev, ino, mode, ctimeMs } = statSync(real);
-	return { device: dev, inode: ino, mode, changed: ctimeMs };
+	const { dev, ino, mode, ctimeNs } = statSync(real, { bigint: true });
+	return { device: dev, inode: ino, mode: Number(mode), changed: ctimeNs };
 }
 
 /**

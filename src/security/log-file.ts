@@ -70,8 +70,11 @@ export class LogFile {
 	/** The file that the path names now; another server may have put the one before aside. */
 	#current(): number {
 		if (this.#fd !== undefined) {
-			const mine = fstatSync(this.#fd);
-			const there = statSync(this.path, { throwIfNoEntry: false });
+			const mine = fstatSync(this.#fd, { bigint: true });
+			const there = statSync(this.path, {
+				throwIfNoEntry: false,
+				bigint: true,
+			});
 			const stays = there?.ino === mine.ino && there.dev === mine.dev;
 			if (stays && mine.size < this.maxBytes) return this.#fd;
 			this.close();

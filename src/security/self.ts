@@ -4,18 +4,23 @@ import type { Executable } from "./executable.ts";
 /** This program's own file, where it is a program of its own. */
 export interface SelfFile {
 	readonly path: string;
-	readonly device: number;
-	readonly inode: number;
+	readonly device: bigint;
+	readonly inode: bigint;
 	/** Bytes. */
 	readonly size: number;
+}
+
+/** Whether this runs as a program of its own, not as a script of the runtime's. */
+export function isCompiled(): boolean {
+	return /^(\/\$bunfs\/|B:[\\/]~BUN[\\/])/.test(Bun.main);
 }
 
 /** Bytes at the end of the file that are compared: there lies what makes it this program. */
 const TAIL = 64 * 1024;
 
 export function selfFile(path: string): SelfFile {
-	const { dev, ino, size } = statSync(path);
-	return { path, device: dev, inode: ino, size };
+	const { dev, ino, size } = statSync(path, { bigint: true });
+	return { path, device: dev, inode: ino, size: Number(size) };
 }
 
 /**

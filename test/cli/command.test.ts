@@ -55,6 +55,7 @@ const UNDERSTOOD: readonly (readonly [string[], Command])[] = [
 		["doctor", "--json", "--config", "a"],
 		{ kind: "doctor", config: "a", json: true },
 	],
+	[["interrupt", "12", "345"], { kind: "interrupt", pids: [12, 345] }],
 	[["check"], { kind: "check", config: undefined }],
 	[["check", "--config", "a"], { kind: "check", config: "a" }],
 	[["--config", "a", "check"], { kind: "check", config: "a" }],

@@ -34,7 +34,7 @@ describe.skipIf(!POSIX)("findExecutable", () => {
 		const path = ["empty", "first", "second"].map((name) =>
 			join(scratch.root, name),
 		);
-		const { ino, dev } = statSync(first);
+		const { ino, dev } = statSync(first, { bigint: true });
 		expect(findExecutable("tool", path, "/")).toMatchObject({
 			requested: "tool",
 			found: first,

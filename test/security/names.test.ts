@@ -1,5 +1,5 @@
 import { describe, expect, it } from "bun:test";
-import { programName } from "../../src/security/executable.ts";
+import { namesStream, programName } from "../../src/security/executable.ts";
 import { isDangerousName, isShellName } from "../../src/security/names.ts";
 
 /** The contract's tables, word for word. */
@@ -67,5 +67,27 @@ describe("a program's name on Windows", () => {
 	it("has its case where case matters, and none on macOS", () => {
 		expect(programName("/x/Sudo", "linux")).toBe("Sudo");
 		expect(programName("/x/Sudo", "darwin")).toBe("sudo");
+	});
+});
+
+describe("a path on Windows", () => {
+	it.each([
+		"C:\\tools\\notes.txt:evil.exe",
+		"cmd.exe::$DATA",
+		"\\\\?\\C:\\tools\\a.exe:b",
+		"C:/tools/a.exe:b:$DATA",
+	])("%p means a stream beside a file", (path) => {
+		expect(namesStream(path)).toBe(true);
+	});
+
+	it.each([
+		"C:\\tools\\a.exe",
+		"c:a.exe",
+		"a.exe",
+		"\\\\?\\C:\\tools\\a.exe",
+		"\\\\.\\C:\\a.exe",
+		"\\\\server\\share\\a.exe",
+	])("%p means a file", (path) => {
+		expect(namesStream(path)).toBe(false);
 	});
 });

@@ -40,6 +40,24 @@ export type Action = "accept" | "decline" | "cancel";
 // biome-ignore lint/suspicious/noExplicitAny: results differ by tool
 export type Success = Record<string, any>;
 
+/** Another way to run the program than to start the compiled one. */
+export interface Program {
+	readonly command: string;
+	/** Those before the program's own. */
+	readonly args: readonly string[];
+	readonly env: Readonly<Record<string, string>>;
+	/** What a path is called there. */
+	path(path: string): string;
+}
+
+/** The compiled program on this machine. */
+const NATIVE: Program = {
+	command: BINARY,
+	args: [],
+	env: {},
+	path: (path) => path,
+};
+
 /** A folder of a test's own, removed with it. */
 export class Scratch implements Disposable {
 	readonly path = mkdtempSync(join(tmpdir(), "mcp-process-test-"));
@@ -83,22 +101,22 @@ export class TestServer implements AsyncDisposable {
 			readonly wrapper?: readonly string[];
 			/** Answers questions to the user; without it the client can't ask. */
 			readonly onAsk?: (question: string) => Promise<Action> | Action;
+			readonly program?: Program;
 		} = {},
 	): Promise<TestServer> {
+		const { program = NATIVE } = options;
 		const scratch = new Scratch();
+		const auditLogPath = program.path(join(scratch.path, "audit.log"));
 		const path = scratch.write(
 			"config.json",
-			JSON.stringify(
-				{ auditLogPath: join(scratch.path, "audit.log"), ...config },
-				null,
-				2,
-			),
+			JSON.stringify({ auditLogPath, ...config }, null, 2),
 		);
-		const [command = BINARY, ...args] = [
+		const [command = program.command, ...args] = [
 			...(options.wrapper ?? []),
-			BINARY,
+			program.command,
+			...program.args,
 			"--config",
-			path,
+			program.path(path),
 		];
 		const transport = new StdioClientTransport({
 			command,
@@ -106,6 +124,7 @@ export class TestServer implements AsyncDisposable {
 			env: {
 				PATH: process.env.PATH ?? "",
 				HOME: process.env.HOME ?? scratch.path,
+				...program.env,
 				...options.env,
 			},
 			cwd: options.cwd ?? scratch.path,

@@ -1,0 +1,227 @@
+import { describe, expect, it, setDefaultTimeout } from "bun:test";
+import { join } from "node:path";
+import { Scratch } from "../support/server.ts";
+import {
+	FIXTURE,
+	missing,
+	runProgram,
+	WineServer,
+	windowsPath,
+} from "./wine.ts";
+
+setDefaultTimeout(120_000);
+
+const SYSTEM = "C:\\windows\\system32";
+
+describe.skipIf(missing !== undefined)("under Windows, the gate", () => {
+	it.each([
+		"cmd",
+		"cmd.exe",
+		"CMD.EXE",
+		`${SYSTEM}\\cmd.exe`,
+		`${SYSTEM}\\CMD.exe`,
+		`${SYSTEM}\\cmd.exe.`,
+		`${SYSTEM}\\cmd.exe `,
+		`${SYSTEM}\\cmd.exe::$DATA`,
+		`${SYSTEM}\\cmd`,
+		"C:/windows/system32/cmd.exe",
+		`\\\\?\\${SYSTEM}\\cmd.exe`,
+		`\\\\.\\${SYSTEM}\\cmd.exe`,
+		"\\windows\\system32\\cmd.exe",
+		`${SYSTEM}\\..\\system32\\cmd.exe`,
+	])("refuses the shell that %j means", async (executable) => {
+		await using wine = await WineServer.start({
+			allowedExecutables: ["cmd", `${SYSTEM}\\*`, "C:\\**"],
+		});
+		const { code, details, message } = await wine.server.fails(
+			"process_start",
+			{ executable, args: ["/c", "echo", "hi"] },
+		);
+		expect(message).toContain("Shell interpreters are blocked");
+		expect(code).toBe("SECURITY_VIOLATION");
+		expect(details).toMatchObject({ violation: "shell_interpreter" });
+	});
+
+	it.each(["reg", "TASKKILL.EXE", `${SYSTEM}\\net.exe`, "format.com"])(
+		"refuses %j as dangerous",
+		async (executable) => {
+			await using wine = await WineServer.start({
+				allowedExecutables: [`${SYSTEM}\\*`],
+			});
+			expect(
+				await wine.server.fails("process_start", { executable }),
+			).toMatchObject({ details: { violation: "dangerous_executable" } });
+		},
+	);
+
+	it.each([
+		`${FIXTURE}.`,
+		`${FIXTURE} `,
+		`${FIXTURE}::$DATA`,
+		`${FIXTURE}:x.exe`,
+	])("refuses %j for an allowed program", async (executable) => {
+		await using wine = await WineServer.start();
+		expect(
+			await wine.server.fails("process_start", { executable }),
+		).toMatchObject({ code: "SECURITY_VIOLATION" });
+	});
+
+	it("takes names as Windows does: of any case, with and without .exe", async () => {
+		await using wine = await WineServer.start({
+			allowedExecutables: ["fixture"],
+		});
+		for (const executable of [
+			"fixture",
+			"Fixture.EXE",
+			FIXTURE.toUpperCase(),
+		]) {
+			const { pid } = await wine.server.ok("process_start", {
+				executable,
+				args: ["exit", "0"],
+			});
+			expect(await wine.server.waitForEnd(pid)).toMatchObject({ exitCode: 0 });
+		}
+		expect(
+			await wine.server.fails("process_start", {
+				executable: `${SYSTEM}\\hostname.exe`,
+			}),
+		).toMatchObject({ details: { violation: "not_in_allowlist" } });
+	});
+
+	it("does not look for a bare name in the working directory", async () => {
+		using scratch = new Scratch();
+		await Bun.write(
+			join(scratch.path, "planted.exe"),
+			Bun.file(join(import.meta.dir, "../../dist/wine/fixture.exe")),
+		);
+		await using wine = await WineServer.start({
+			allowedExecutables: ["planted"],
+		});
+		const { code } = await wine.server.fails("process_start", {
+			executable: "planted",
+			cwd: windowsPath(scratch.path),
+		});
+		expect(code).toMatch(/EXECUTABLE_NOT_FOUND|SECURITY_VIOLATION/);
+	});
+
+	it("keeps to allowed directories, however they are written", async () => {
+		using scratch = new Scratch();
+		const inside = windowsPath(scratch.path);
+		await using wine = await WineServer.start({
+			allowedExecutables: [FIXTURE],
+			allowedWorkingDirectories: [inside],
+		});
+		for (const cwd of [
+			inside,
+			inside.toUpperCase(),
+			inside.replaceAll("\\", "/"),
+		]) {
+			const { pid } = await wine.server.ok("process_start", {
+				executable: FIXTURE,
+				args: ["exit", "0"],
+				cwd,
+			});
+			await wine.server.waitForEnd(pid);
+		}
+		for (const cwd of [`${inside}\\..`, `${inside}x`, "C:\\", "\\\\?\\C:\\"])
+			expect(
+				await wine.server.fails("process_start", {
+					executable: FIXTURE,
+					args: ["exit", "0"],
+					cwd,
+				}),
+			).toMatchObject({
+				details: { violation: "working_directory_restricted" },
+			});
+	});
+});
+
+describe.skipIf(missing !== undefined)("under Windows, a batch file", () => {
+	const SCRIPT = "@echo off\r\necho [%~1]\r\n";
+
+	it("gets arguments in which cmd.exe finds nothing", async () => {
+		using scratch = new Scratch();
+		const script = windowsPath(scratch.write("hello.cmd", SCRIPT));
+		await using wine = await WineServer.start({ allowedExecutables: [script] });
+		const { pid } = await wine.server.ok("process_start", {
+			executable: script,
+			args: ["plain-text_1"],
+		});
+		const { stdout } = await wine.server.outputOf(pid);
+		expect(stdout).toContain("[plain-text_1]");
+	});
+
+	it.each([
+		["a&calc", "hello.cmd"],
+		['"&calc', "hello.cmd"],
+		["%PATH%", "hello.cmd"],
+		["a|b", "HELLO.BAT"],
+		["a>b", "hello.cmd"],
+		["!x!", "hello.cmd"],
+		["a^b", "hello.cmd"],
+		["a\nb", "hello.cmd"],
+	])("is refused the argument %j", async (argument, name) => {
+		using scratch = new Scratch();
+		const script = windowsPath(scratch.write(name, SCRIPT));
+		await using wine = await WineServer.start({
+			allowedExecutables: [script],
+			argumentValidation: "literal",
+		});
+		for (const executable of [script, script.toUpperCase()])
+			expect(
+				await wine.server.fails("process_start", {
+					executable,
+					args: [argument],
+				}),
+			).toMatchObject({ details: { violation: "argument_injection" } });
+	});
+});
+
+describe.skipIf(missing !== undefined)(
+	"under Windows, the command line",
+	() => {
+		it("says what is wrong with a configuration, and where", () => {
+			using scratch = new Scratch();
+			const path = windowsPath(
+				scratch.write("broken.json", '{\n  "allowedExecutable": ["node"]\n}\n'),
+			);
+			const { stdout, stderr, exitCode } = runProgram(
+				"check",
+				"--config",
+				path,
+			);
+			expect(exitCode).toBe(1);
+			expect(stdout).toBe("");
+			expect(stderr).toContain(`${path}:2: `);
+			expect(stderr).toContain("allowedExecutables");
+		});
+
+		it("writes a configuration that it then takes", () => {
+			using scratch = new Scratch();
+			const path = windowsPath(join(scratch.path, "made.json"));
+			expect(runProgram("--create-config", path)).toMatchObject({
+				exitCode: 0,
+			});
+			const { stdout, stderr, exitCode } = runProgram(
+				"check",
+				"--config",
+				path,
+			);
+			expect(stderr).toBe("");
+			expect(exitCode).toBe(0);
+			expect(stdout).toContain(path);
+		});
+
+		it("explains a refusal", () => {
+			const { stdout, exitCode } = runProgram(
+				"explain",
+				"--",
+				"cmd",
+				"/c",
+				"dir",
+			);
+			expect(exitCode).toBe(1);
+			expect(stdout).toContain("cmd.exe");
+		});
+	},
+);
