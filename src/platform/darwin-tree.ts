@@ -1,3 +1,4 @@
+import { ENFORCED_BY_SERVER, type LimitName } from "../security/resources.ts";
 import type { Signal, Tree, TreeSample } from "./platform.ts";
 import type { ProcessEntry, ProcessTable } from "./process-table.ts";
 import { sendSignal } from "./signal.ts";
@@ -118,6 +119,16 @@ export class DarwinTree implements Tree {
 	}
 
 	openDescriptors(): undefined {
+		return undefined;
+	}
+
+	enforcedBy(name: LimitName): string | undefined {
+		return name === "maxFileDescriptors" ? undefined : ENFORCED_BY_SERVER[name];
+	}
+
+	readonly isThrottled = false;
+
+	wasOutOfMemory(): undefined {
 		return undefined;
 	}
 

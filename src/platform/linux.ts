@@ -1,6 +1,7 @@
 import { LIMIT_NAMES } from "../security/resources.ts";
 import { Adoptions } from "./adoption.ts";
 import { Cgroups } from "./cgroup.ts";
+import { LimitGroups } from "./cgroup-limits.ts";
 import { cString, openLinuxLibc, ptr } from "./ffi.ts";
 import {
 	BareEnclosure,
@@ -8,6 +9,7 @@ import {
 	openCgroups,
 } from "./linux-enclosure.ts";
 import { linuxGuarantees } from "./linux-guarantees.ts";
+import { OomWatch } from "./oom.ts";
 import type { PipeEnds, Platform } from "./platform.ts";
 import { Tags } from "./tag.ts";
 
@@ -34,10 +36,12 @@ export function createLinux(): Platform {
 		pageSize: Number(libc.sysconf(SC_PAGESIZE)),
 	};
 	const tags = new Tags(libc);
+	const oom = new OomWatch();
 	/** Undefined in a process that is no server and adopts nothing. */
 	let adoptions: Adoptions | undefined;
 	/** Made at the first start: to start the server alone leaves no trace. */
 	let cgroups: ReturnType<typeof openCgroups> | undefined;
+	let limitGroups: LimitGroups | undefined;
 	return {
 		pipes: {
 			open: () => openPipe(libc),
@@ -61,12 +65,29 @@ export function createLinux(): Platform {
 			adoptions?.keepOut(pid);
 		},
 		reaped: (pid) => adoptions?.unregister(pid),
-		orphans: () => adoptions?.all() ?? [],
-		enclose() {
+		orphans() {
+			oom.look();
+			return adoptions?.all() ?? [];
+		},
+		enclose(limits) {
 			const trees = { libc, units };
 			if (!adoptions) return new BareEnclosure(trees);
 			cgroups ??= openCgroups();
-			return new LinuxEnclosure(trees, { tags, adoptions, cgroups });
+			const limit = (group: string | undefined) => {
+				if (Object.values(limits).every((value) => value === undefined))
+					return undefined;
+				limitGroups ??= LimitGroups.open(
+					cgroups instanceof Cgroups ? cgroups.directory : undefined,
+				);
+				return limitGroups.add(limits, group);
+			};
+			return new LinuxEnclosure(trees, {
+				tags,
+				adoptions,
+				oom,
+				cgroups,
+				limit,
+			});
 		},
 		mark: tags.pattern,
 		makeCgroup() {
@@ -75,6 +96,7 @@ export function createLinux(): Platform {
 		},
 		release() {
 			if (cgroups instanceof Cgroups) cgroups.remove();
+			limitGroups?.remove();
 		},
 		guarantees: () => linuxGuarantees(libc, tags),
 	};

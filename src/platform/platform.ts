@@ -1,4 +1,4 @@
-import type { LimitName } from "../security/resources.ts";
+import type { LimitName, Limits } from "../security/resources.ts";
 
 /** What runs the guard (see `Guard`), where there are shells. */
 export const SHELL = "/bin/sh";
@@ -45,6 +45,15 @@ export interface Tree {
 	limitDescriptors(count: number): void;
 	/** The most descriptors that one member has open; undefined where the system isn't asked. */
 	openDescriptors(): number | undefined;
+	/** What holds it to a limit, in words; undefined where nothing does. */
+	enforcedBy(name: LimitName): string | undefined;
+	/** Whether the system itself keeps it to its `maxCpuPercent`. */
+	readonly isThrottled: boolean;
+	/**
+	 * Whether the system has ended a member for want of memory: that of the tree's
+	 * own limit, or, as far as it tells, the machine's within the last seconds.
+	 */
+	wasOutOfMemory(): "limit" | "system" | undefined;
 	/** To be called once nothing of it lives and nobody asks any more. */
 	forget(): void;
 	/** TCP ports on which members listen, ascending; undefined where the system isn't asked. */
@@ -123,8 +132,12 @@ export interface Platform {
 	prepareServer(startSelf: StartSelf): void;
 	/** Whether a file gives privileges by file capabilities. */
 	hasCapabilities(path: string): boolean;
-	/** Makes what holds one tree together; for one start. */
-	enclose(): Enclosure;
+	/**
+	 * Makes what holds one tree together; for one start.
+	 *
+	 * @param limits what the system may hold it to by itself, as far as it can
+	 */
+	enclose(limits: Limits): Enclosure;
 	/** Notes a child of this server's own: neither it nor what it starts is anybody's orphan. */
 	keepOut(pid: number): void;
 	/** To be called once a child of this server's own was reaped, as its pid may come again. */

@@ -74,6 +74,16 @@ class PortableTree implements Tree {
 		return undefined;
 	}
 
+	enforcedBy(): undefined {
+		return undefined;
+	}
+
+	readonly isThrottled = false;
+
+	wasOutOfMemory(): undefined {
+		return undefined;
+	}
+
 	listeningPorts(): undefined {
 		return undefined;
 	}

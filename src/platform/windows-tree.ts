@@ -118,6 +118,16 @@ export class WindowsTree implements Tree {
 		};
 	}
 
+	enforcedBy(): undefined {
+		return undefined;
+	}
+
+	readonly isThrottled = false;
+
+	wasOutOfMemory(): undefined {
+		return undefined;
+	}
+
 	listeningPorts(): readonly number[] | undefined {
 		return listeningPorts(this.means.tcp(), new Set(this.#members.pids()));
 	}

@@ -14,8 +14,9 @@ import { launch } from "./launcher.ts";
 import { LimitJudge } from "./limits.ts";
 import { Monitor } from "./monitor.ts";
 import { OrphanKeeper } from "./orphans.ts";
-import { type Cause, ManagedProcess } from "./process.ts";
+import { ManagedProcess } from "./process.ts";
 import { InputClosedError } from "./stdin.ts";
+import type { Cause } from "./termination.ts";
 import {
 	type TerminationOutcome,
 	type TerminationRequest,
@@ -78,7 +79,9 @@ export class ProcessManager {
 		try {
 			await this.#guard.prepare();
 			if (this.#stopping) throw shuttingDown();
-			const launched = launch(admitted, { capture, input }, this.platform);
+			const limits = this.#systemLimits(admitted.limits);
+			const streams = { capture, input, limits };
+			const launched = launch(admitted, streams, this.platform);
 			const process = new ManagedProcess(
 				{
 					name: request.name,
@@ -206,6 +209,13 @@ export class ProcessManager {
 			);
 		}
 		return request.captureOutput ?? allowed;
+	}
+
+	/** Where CPU above the limit is to end a tree, the system must not keep it below. */
+	#systemLimits(limits: Limits): Limits {
+		return this.config.strictResourceEnforcement
+			? { ...limits, maxCpuPercent: undefined }
+			: limits;
 	}
 
 	/** Looks after a process and holds it to its limits until nothing of its tree lives. */

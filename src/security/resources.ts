@@ -10,6 +10,25 @@ export const LIMIT_NAMES = [
 	"maxProcesses",
 ] as const satisfies readonly (keyof ResourceLimits)[];
 
+/** What each limit promises a user. */
+export const LIMIT_PROMISES: Readonly<Record<LimitName, string>> = {
+	maxCpuPercent: "A tree uses no more CPU than its limit",
+	maxMemoryMB: "A tree uses no more memory than its limit",
+	maxFileDescriptors: "A process opens no more files than its limit",
+	maxCpuTime: "A tree uses no more CPU seconds than its limit",
+	maxProcesses: "A tree has no more processes than its limit",
+};
+
+/** What holds a tree to each limit where the system doesn't: the server's looks. */
+export const ENFORCED_BY_SERVER: Readonly<
+	Record<Exclude<LimitName, "maxFileDescriptors">, string>
+> = {
+	maxCpuPercent: "the server, which pauses the tree",
+	maxMemoryMB: "the server, which ends the tree",
+	maxCpuTime: "the server, which ends the tree",
+	maxProcesses: "the server, which ends the tree",
+};
+
 export type LimitName = (typeof LIMIT_NAMES)[number];
 
 /** Limits as they are asked for and as they hold: each may be missing. */

@@ -1,9 +1,8 @@
 import { z } from "zod";
 import type { Usage } from "../process/figures.ts";
-import { ENFORCED_BY } from "../process/limits.ts";
 import type { ProcessManager } from "../process/manager.ts";
 import type { ManagedProcess } from "../process/process.ts";
-import { STATES } from "../process/process.ts";
+import { STATES } from "../process/termination.ts";
 import { LIMIT_NAMES, type LimitName } from "../security/resources.ts";
 import {
 	exitCode,
@@ -137,7 +136,7 @@ function limitsOf(
 			limit: limits[name],
 			used: used[name],
 			unit: UNITS[name],
-			enforcedBy: ENFORCED_BY[name],
+			enforcedBy: process.tree.enforcedBy(name) ?? "nothing",
 		})),
 		...times.map(([name, value]) => ({
 			name,
