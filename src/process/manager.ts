@@ -16,7 +16,7 @@ import { Monitor } from "./monitor.ts";
 import { OrphanKeeper } from "./orphans.ts";
 import { ManagedProcess } from "./process.ts";
 import { InputClosedError } from "./stdin.ts";
-import type { Cause } from "./termination.ts";
+import type { Blame, Cause } from "./termination.ts";
 import {
 	type TerminationOutcome,
 	type TerminationRequest,
@@ -49,6 +49,8 @@ export class ProcessManager {
 	readonly #guard: Guard;
 	readonly #orphans: OrphanKeeper;
 	#stopping = false;
+	/** Told of every tree that is ended for a limit. */
+	onBreach: (process: ManagedProcess, blame: Blame) => void = () => {};
 
 	constructor(
 		readonly config: Config,
@@ -227,6 +229,7 @@ export class ProcessManager {
 		const judge = new LimitJudge(process, sampled, strict, (breach) => {
 			const { cause, message } = breach;
 			this.journal.breached(process, cause, message);
+			this.onBreach(process, breach);
 			void this.#endByServer(process, cause, message, strict);
 		});
 		const isHeld = Object.values(sampled).some((limit) => limit !== undefined);
