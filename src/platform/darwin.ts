@@ -52,6 +52,7 @@ function create(): Platform {
 		hasCapabilities: () => false,
 		keepOut() {},
 		reaped() {},
+		reapedOrphans: 0,
 		// Launchd adopts and reaps what is orphaned. Who is in a group of his own
 		// is told here, living parent or not: in the guard's care before it matters.
 		// To be asked once a second also has every tree see what was started since.

@@ -55,7 +55,7 @@ export function createLinux(): Platform {
 			prepare(libc);
 			adoptions = new Adoptions(
 				// By its pid: for any child, the runtime's own would be taken from it.
-				(pid) => libc.waitpid(pid, null, WNOHANG),
+				(pid) => libc.waitpid(pid, null, WNOHANG) === pid,
 				(pid) => tags.of(pid),
 			);
 		},
@@ -65,6 +65,9 @@ export function createLinux(): Platform {
 			adoptions?.keepOut(pid);
 		},
 		reaped: (pid) => adoptions?.unregister(pid),
+		get reapedOrphans() {
+			return adoptions?.reaped ?? 0;
+		},
 		orphans() {
 			oom.look();
 			return adoptions?.all() ?? [];

@@ -140,6 +140,8 @@ export interface Platform {
 	enclose(limits: Limits): Enclosure;
 	/** Notes a child of this server's own: neither it nor what it starts is anybody's orphan. */
 	keepOut(pid: number): void;
+	/** How many orphans have ended and been reaped so far. */
+	readonly reapedOrphans: number;
 	/** To be called once a child of this server's own was reaped, as its pid may come again. */
 	reaped(pid: number): void;
 	/**

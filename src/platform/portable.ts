@@ -15,6 +15,7 @@ export function createPortable(): Platform {
 		hasCapabilities: () => false,
 		keepOut() {},
 		reaped() {},
+		reapedOrphans: 0,
 		orphans: () => [],
 		enclose: () => ({
 			spawn: { detached: true },

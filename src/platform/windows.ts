@@ -47,6 +47,7 @@ export function createWindows(): Platform {
 		hasCapabilities: () => false,
 		keepOut() {},
 		reaped() {},
+		reapedOrphans: 0,
 		orphans: () => [],
 		enclose: () => enclosure(means),
 		mark: undefined,
