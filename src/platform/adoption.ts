@@ -1,4 +1,10 @@
-import { childrenOfMainThread, type ProcStat, readStat } from "./procfs.ts";
+import {
+	childrenOfMainThread,
+	hasEnded,
+	hiddenStat,
+	type ProcStat,
+	readStat,
+} from "./procfs.ts";
 
 /** How old a look may be: none, of this turn of the event loop, or of the last second. */
 export type Age = "now" | "turn" | "recent";
@@ -12,8 +18,12 @@ export interface Family {
 	readonly tag: number | undefined;
 	/** Whether a process of this pid was seen in the tree. */
 	hasSeen(pid: number): boolean;
+	/** Hears of an orphan of its own that has ended and is about to be reaped. */
+	bury(stat: ProcStat): void;
 }
 
+/** Milliseconds in which a tree that forks and ends faster than it is looked at is looked at again, at most. */
+const LONGEST_CHASE = 20;
 /** How often a tree that forks and ends faster than it is looked at is looked at again. */
 const MOST_LOOKS = 50;
 
@@ -35,7 +45,9 @@ export class Adoptions {
 		{ readonly startTime: number; readonly family: Family | undefined }
 	>();
 	readonly #families = new Set<Family>();
-	readonly #private = new Set<number>();
+	#private: number | undefined;
+	/** Children that this process had before it was a server: what a shell had started that then became it. */
+	readonly #strangers = new Set(childrenOfMainThread(process.pid));
 	/** What the last look saw, and when: milliseconds of the monotonic clock. */
 	#last: readonly ProcStat[] = [];
 	#at = Number.NEGATIVE_INFINITY;
@@ -56,6 +68,11 @@ export class Adoptions {
 		this.#own.set(pid, (this.#own.get(pid) ?? 0) + 1);
 	}
 
+	/** Whether a child of this process's own was not reaped yet, so that its pid is its own. */
+	owns(pid: number): boolean {
+		return this.#own.has(pid);
+	}
+
 	/** To be called once such a child was reaped, as its pid may come again. */
 	unregister(pid: number): void {
 		const count = (this.#own.get(pid) ?? 0) - 1;
@@ -65,7 +82,7 @@ export class Adoptions {
 
 	/** Keeps a session of this process's own, its guard's, out of all this. */
 	keepOut(session: number): void {
-		this.#private.add(session);
+		this.#private = session;
 	}
 
 	/** Takes a tree into account when orphans come. */
@@ -91,14 +108,21 @@ export class Adoptions {
 		return this.#lastOf(family);
 	}
 
-	/** Looks again while one that ended may have left another one, which is on the next list. */
+	/**
+	 * Looks again while one that ended may have left another one, which is on the next list.
+	 *
+	 * @throws Error where it goes on like that for too long to know
+	 */
 	#chase(family: Family): ProcStat[] {
+		const end = performance.now() + LONGEST_CHASE;
 		for (let tries = MOST_LOOKS; ; tries--) {
 			const before = this.#ended.get(family);
 			this.#look();
 			const living = this.#lastOf(family);
 			const moved = this.#ended.get(family) !== before;
-			if (living.length > 0 || !moved || tries === 0) return living;
+			if (living.length > 0 || !moved) return living;
+			if (tries === 0 || performance.now() > end)
+				throw new Error("a tree forks faster than it can be looked at");
 		}
 	}
 
@@ -118,9 +142,11 @@ export class Adoptions {
 		const living: ProcStat[] = [];
 		for (const pid of childrenOfMainThread(process.pid)) {
 			// Most children are this process's own, and there may be a thousand.
-			if (this.#own.has(pid) || this.#reap(pid)) continue;
-			const stat = readStat(pid);
-			if (stat && !this.#private.has(stat.session)) living.push(stat);
+			if (this.#own.has(pid) || this.#strangers.has(pid)) continue;
+			const stat = readStat(pid) ?? hiddenStat(pid);
+			if (!stat) continue;
+			if (hasEnded(stat)) this.#reap(stat);
+			else if (stat.session !== this.#private) living.push(stat);
 		}
 		this.#recognize(living);
 		if (!this.#isOfThisTurn)
@@ -133,15 +159,13 @@ export class Adoptions {
 		return living;
 	}
 
-	/** Whether a process had ended; there may be thousands, so that /proc is not read. */
-	#reap(pid: number): boolean {
-		const tag = this.tagOf(pid);
-		if (!this.wait(pid)) return false;
+	#reap(stat: ProcStat): void {
+		const known = this.#orphans.get(stat.pid);
+		const family = known ? known.family : this.#byTag(this.tagOf(stat.pid));
+		family?.bury(stat);
+		if (!this.wait(stat.pid)) return;
 		this.#reaped++;
-		const known = this.#orphans.get(pid);
-		const family = known ? known.family : this.#byTag(tag);
 		if (family) this.#ended.set(family, (this.#ended.get(family) ?? 0) + 1);
-		return true;
 	}
 
 	/** How many orphans have ended and been reaped so far. */

@@ -8,6 +8,7 @@ import {
 	writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { look } from "./procfs.ts";
 
 /** The name of a folder that no other server has. */
 export function serverGroupName(): string {
@@ -65,23 +66,21 @@ export class Cgroup {
 
 	/** Pids of the members; a zombie is none. */
 	members(): number[] {
-		try {
-			const text = readFileSync(join(this.directory, "cgroup.procs"), "utf8");
-			// 0 is a process of another pid namespace.
-			return text.split("\n").map(Number).filter(Boolean);
-		} catch {
-			return [];
-		}
+		const text = this.#read("cgroup.procs") ?? "";
+		// 0 is a process of another pid namespace.
+		return text.split("\n").map(Number).filter(Boolean);
+	}
+
+	/** CPU seconds of all that was ever in it; undefined where the kernel doesn't count them. */
+	get cpuSeconds(): number | undefined {
+		const text = this.#read("cpu.stat") ?? "";
+		const microseconds = /^usage_usec (\d+)$/m.exec(text)?.[1];
+		return microseconds === undefined ? undefined : Number(microseconds) / 1e6;
 	}
 
 	/** Whether any member lives, also one that no list catches. */
 	get isPopulated(): boolean {
-		try {
-			const text = readFileSync(join(this.directory, "cgroup.events"), "utf8");
-			return /^populated 1$/m.test(text);
-		} catch {
-			return false;
-		}
+		return /^populated 1$/m.test(this.#read("cgroup.events") ?? "");
 	}
 
 	/**
@@ -89,20 +88,21 @@ export class Cgroup {
 	 * that a fork can't slip through.
 	 */
 	kill(): void {
-		try {
-			writeFileSync(join(this.directory, "cgroup.kill"), "1");
-		} catch {
-			// It was removed from outside: its members are found in other ways.
-		}
+		this.#write("cgroup.kill", "1");
 	}
 
 	/** Pauses every member, or lets all go on; none of them, and no parent, sees it happen. */
 	freeze(on: boolean): void {
-		try {
-			writeFileSync(join(this.directory, "cgroup.freeze"), on ? "1" : "0");
-		} catch {
-			// It was removed from outside.
-		}
+		this.#write("cgroup.freeze", on ? "1" : "0");
+	}
+
+	#read(file: string): string | undefined {
+		return look(() => readFileSync(join(this.directory, file), "utf8"));
+	}
+
+	/** Where it was removed from outside, its members are found in other ways. */
+	#write(file: string, value: string): void {
+		look(() => writeFileSync(join(this.directory, file), value));
 	}
 
 	/** Removes it and what its members made below it, once all of them have ended. */

@@ -9,6 +9,8 @@ const LIBC = {
 	prlimit: { args: ["i32", "i32", "ptr", "ptr"], returns: "i32" },
 	waitpid: { args: ["i32", "ptr", "i32"], returns: "i32" },
 	sysconf: { args: ["i32"], returns: "i64" },
+	// Of kcmp(2), for which the C library has no function.
+	syscall: { args: ["i64", "i64", "i64", "i64", "i64", "i64"], returns: "i64" },
 } as const;
 
 /**

@@ -28,12 +28,18 @@ export class Counters {
 	 * Takes a look in.
 	 *
 	 * @param seen all members, those included that ended and wait to be reaped
+	 * @param buried those that were reaped since the last look, as they were then
 	 * @param isQuick bytes may be left to a later look
+	 * @returns whether no CPU was used since
 	 */
-	add(seen: readonly ProcStat[], isQuick: boolean): void {
+	add(
+		seen: readonly ProcStat[],
+		buried: readonly ProcStat[],
+		isQuick: boolean,
+	): boolean {
 		const before = this.#cpuTicks.value;
 		this.#cpuTicks.add(
-			seen.map((stat) => ({
+			[...buried, ...seen].map((stat) => ({
 				...stat,
 				own: stat.ownTicks,
 				waited: stat.waitedTicks,
@@ -41,7 +47,7 @@ export class Counters {
 		);
 		// What used no CPU moved few bytes.
 		const isIdle = this.#cpuTicks.value === before;
-		if (isQuick && isIdle && this.#looks++ % LAZY_LOOKS > 0) return;
+		if (isQuick && isIdle && this.#looks++ % LAZY_LOOKS > 0) return true;
 		const moved = seen.flatMap((stat) => {
 			const io = readIo(stat.pid);
 			return io ? [{ ...stat, ...io }] : [];
@@ -53,5 +59,6 @@ export class Counters {
 		this.#written.add(
 			moved.map((each) => ({ ...each, own: 0, waited: each.written })),
 		);
+		return isIdle;
 	}
 }

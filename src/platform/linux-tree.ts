@@ -1,15 +1,13 @@
 import { ptr } from "bun:ffi";
 import { ENFORCED_BY_SERVER, type LimitName } from "../security/resources.ts";
-import type { Adoptions, Age, Family } from "./adoption.ts";
 import type { Cgroup } from "./cgroup.ts";
 import type { LimitGroup } from "./cgroup-limits.ts";
 import type { openLinuxLibc } from "./ffi.ts";
 import { Counters } from "./linux-counters.ts";
+import { Members, type Ties } from "./linux-members.ts";
 import type { OomWatch } from "./oom.ts";
-import type { Signal, Tree, TreeSample } from "./platform.ts";
+import type { Signal, Tree, TreeSample, TreeTotals } from "./platform.ts";
 import {
-	allProcesses,
-	childrenOf,
 	countDescriptors,
 	hasEnded,
 	listeningPorts,
@@ -27,8 +25,6 @@ const ENFORCED_BY: Readonly<Record<LimitName, string>> = {
 	maxFileDescriptors: "the kernel (RLIMIT_NOFILE)",
 };
 
-type Libc = ReturnType<typeof openLinuxLibc>;
-
 /** The kernel's units of time and memory. */
 interface Units {
 	readonly ticksPerSecond: number;
@@ -37,36 +33,27 @@ interface Units {
 
 /** What a tree is looked at with. */
 export interface Eyes {
-	readonly libc: Libc;
+	readonly libc: ReturnType<typeof openLinuxLibc>;
 	readonly units: Units;
+	/** Whether two processes have the very same memory. */
+	sharesMemory(one: number, other: number): boolean;
 }
 
 /** What holds a tree together beyond what /proc tells of it. */
-export interface Bonds {
-	readonly adoptions: Adoptions;
-	/** What its members inherited; see `Tags`. */
-	readonly tag: number | undefined;
-	readonly cgroup: Cgroup | undefined;
+export interface Bonds extends Ties {
 	/** Where the kernel holds it to its limits; undefined where it has none. */
 	readonly limits: LimitGroup | undefined;
 	readonly oom: OomWatch;
 }
 
-/**
- * A tree found in /proc: the leader, its descendants, the members of its session
- * and of its control group, and the orphans that this process adopted from it.
- */
-export class LinuxTree implements Tree, Family {
-	/** Start times by pid, of every member seen so far. */
-	readonly #known = new Map<number, number>();
-	/** Every member of the last look, also those that have ended and wait to be reaped. */
-	#seen: readonly ProcStat[] = [];
+/** A tree found in /proc. */
+export class LinuxTree implements Tree {
+	readonly #members: Members;
 	readonly #counters = new Counters();
+	#cgroupSeconds = 0;
 	#isFrozen = false;
 	/** Where nobody lives, nobody is born. */
 	#isGone = false;
-	/** Of the leader; never, where it was gone at once. */
-	readonly startTime: number;
 
 	/** @param bonds undefined where this process adopts no orphans */
 	constructor(
@@ -74,22 +61,12 @@ export class LinuxTree implements Tree, Family {
 		private readonly eyes: Eyes,
 		private readonly bonds: Bonds | undefined,
 	) {
-		const stat = readStat(leader);
-		if (stat) this.#remember(stat);
-		this.startTime = stat?.startTime ?? Number.POSITIVE_INFINITY;
-		bonds?.adoptions.addFamily(this);
-	}
-
-	get tag(): number | undefined {
-		return this.bonds?.tag;
-	}
-
-	hasSeen(pid: number): boolean {
-		return this.#known.has(pid);
+		this.#members = new Members(leader, bonds);
 	}
 
 	forget(): void {
-		this.bonds?.adoptions.removeFamily(this);
+		this.#members.forget();
+		this.#count(false);
 		this.bonds?.cgroup?.remove();
 		this.bonds?.limits?.remove();
 	}
@@ -109,80 +86,161 @@ export class LinuxTree implements Tree, Family {
 
 	signal(...signals: readonly Signal[]): void {
 		if (this.#isGone) return;
-		const members = this.#members();
-		const inGroup = members.some(({ group }) => group === this.leader);
 		const cgroup = this.bonds?.cgroup;
+		// First, and without a look: it reaches what forks faster than it is seen.
+		if (signals.includes("SIGKILL")) cgroup?.kill();
+		const { singly, inGroup } = this.#targets();
 		if (cgroup && signals.every((signal) => signal === "SIGSTOP")) {
-			this.#freeze(cgroup, members);
+			this.#freeze(cgroup);
 			return;
 		}
 		// What is frozen gets no signal but SIGKILL.
 		if (this.#isFrozen) cgroup?.freeze(false);
 		this.#isFrozen = false;
 		for (const signal of signals) {
-			if (signal === "SIGKILL") cgroup?.kill();
 			// The kernel keeps a pid from being used again while it names a group.
 			if (inGroup) sendSignal(-this.leader, signal);
-			for (const { pid, group } of members)
-				if (group !== this.leader) sendSignal(pid, signal);
+			for (const pid of singly) sendSignal(pid, signal);
 		}
 	}
 
+	/** Who gets a signal with the group, and who singly. */
+	#targets(): {
+		readonly singly: readonly number[];
+		readonly inGroup: boolean;
+	} {
+		const living = this.#look();
+		if (!living) {
+			// Who can't look signals whom it can be sure of: the pid of a child that
+			// was not reaped names its group.
+			const isOurs = this.bonds?.adoptions.owns(this.leader) ?? false;
+			return { singly: [], inGroup: isOurs };
+		}
+		const isInGroup = ({ group }: ProcStat) => group === this.leader;
+		return {
+			singly: living.filter((stat) => !isInGroup(stat)).map(({ pid }) => pid),
+			inGroup: living.some(isInGroup),
+		};
+	}
+
 	/** Pauses members so that no shell among them takes it for the end of a job. */
-	#freeze(cgroup: Cgroup, members: readonly ProcStat[]): void {
+	#freeze(cgroup: Cgroup): void {
 		if (!this.#isFrozen) cgroup.freeze(true);
 		this.#isFrozen = true;
 		const inside = new Set(cgroup.members());
-		for (const { pid } of members)
+		for (const pid of this.#members.known)
 			if (!inside.has(pid)) sendSignal(pid, "SIGSTOP");
 	}
 
 	hasLeaderEnded(): boolean {
 		const stat = readStat(this.leader);
-		return !stat || hasEnded(stat) || stat.startTime !== this.startTime;
+		if (stat)
+			return hasEnded(stat) || stat.startTime !== this.#members.startTime;
+		// One that /proc hides may live.
+		const isOurs = this.bonds?.adoptions.owns(this.leader) ?? false;
+		return !isOurs || !sendSignal(this.leader, 0);
 	}
 
 	alive(): readonly number[] {
 		if (this.#isGone) return [];
-		const alive = this.#members();
-		if (alive.length > 0) return alive.map(({ pid }) => pid);
+		const pids = (living: readonly ProcStat[] | undefined) =>
+			living?.map(({ pid }) => pid) ?? [this.leader];
+		const alive = pids(this.#look());
+		if (alive.length > 0) return alive;
 		// A process that lost its parent since the last look at orphans is in
 		// neither place; to be gone is to be in neither of this moment.
-		const late = this.#members("now");
-		if (late.length > 0) return late.map(({ pid }) => pid);
-		const { cgroup } = this.bonds ?? {};
-		this.#isGone = !cgroup?.isPopulated;
-		if (this.#isGone) return [];
-		// It forks and ends faster than its members can be looked at.
-		const listed = cgroup?.members() ?? [];
-		return listed.length > 0 ? listed : [this.leader];
+		const late = pids(this.#look("now"));
+		if (late.length > 0) return late;
+		return this.#unlisted();
 	}
 
-	sample(isQuick = false): TreeSample | undefined {
-		if (this.#isGone) return undefined;
-		const members = this.#members(isQuick ? "recent" : "turn");
-		if (members.length === 0) return undefined;
-		const { ticksPerSecond, pageSize } = this.eyes.units;
-		this.#counters.add(this.#seen, isQuick);
+	/** Members that live and that no look has caught. */
+	#unlisted(): readonly number[] {
+		try {
+			const { cgroup } = this.bonds ?? {};
+			this.#isGone = !cgroup?.isPopulated;
+			if (this.#isGone) return [];
+			// It forks and ends faster than its members can be looked at.
+			const listed = cgroup?.members() ?? [];
+			return listed.length > 0 ? listed : [this.leader];
+		} catch {
+			return [this.leader];
+		}
+	}
+
+	/** Undefined where nothing can be seen, which says nothing about who lives. */
+	#look(age: "turn" | "now" = "turn"): readonly ProcStat[] | undefined {
+		try {
+			return this.#members.living(age);
+		} catch {
+			return undefined;
+		}
+	}
+
+	totals(): TreeTotals {
+		const { ticksPerSecond } = this.eyes.units;
 		const { cpuTicks, read, written } = this.#counters;
-		const peaks = isQuick ? [] : members.map(({ pid }) => readPeakSize(pid));
 		return {
-			processCount: members.length,
-			threadCount: sum(members.map(({ threads }) => threads)),
-			cpuSeconds: cpuTicks / ticksPerSecond,
-			memoryBytes:
-				sum(members.map(({ residentPages }) => residentPages)) * pageSize,
-			peakMemoryBytes: Math.max(0, ...peaks.map((peak) => peak ?? 0)),
+			cpuSeconds: Math.max(cpuTicks / ticksPerSecond, this.#cgroupSeconds),
 			ioReadBytes: read,
 			ioWriteBytes: written,
 		};
 	}
 
-	proportionalMemory(): number | undefined {
-		const sizes = this.alive().map(readProportionalSize);
-		return sizes.every((size) => size !== undefined)
-			? sizes.reduce((total, size) => total + size, 0)
-			: undefined;
+	sample(isQuick = false): TreeSample | undefined {
+		if (this.#isGone) return undefined;
+		const members = this.#members.living(isQuick ? "recent" : "turn");
+		this.#count(isQuick && members.length > 0);
+		if (members.length === 0) return undefined;
+		const peaks = isQuick ? [] : members.map(({ pid }) => readPeakSize(pid));
+		return {
+			processCount: members.length,
+			threadCount: sum(members.map(({ threads }) => threads)),
+			...this.totals(),
+			memoryBytes: sum(this.#residentPages(members)) * this.eyes.units.pageSize,
+			peakMemoryBytes: Math.max(0, ...peaks.map((peak) => peak ?? 0)),
+		};
+	}
+
+	#count(isQuick: boolean): void {
+		const isIdle = this.#counters.add(
+			this.#members.seen,
+			this.#members.takeBuried(),
+			isQuick,
+		);
+		if (isQuick && isIdle) return;
+		const seconds = this.bonds?.cgroup?.cpuSeconds ?? 0;
+		this.#cgroupSeconds = Math.max(this.#cgroupSeconds, seconds);
+	}
+
+	/** Resident pages of each, but of none who for a moment has its parent's memory, after vfork(2). */
+	#residentPages(members: readonly ProcStat[]): number[] {
+		const pages = new Map(
+			members.map(({ pid, residentPages }) => [pid, residentPages]),
+		);
+		return members.map(({ pid, parent, residentPages }) => {
+			const most = pages.get(parent) ?? Number.POSITIVE_INFINITY;
+			// What is its own can only be less.
+			if (residentPages < most * 0.9) return residentPages;
+			if (this.eyes.sharesMemory(pid, parent)) return 0;
+			return Math.min(residentPages, readStat(pid)?.residentPages ?? 0);
+		});
+	}
+
+	proportionalMemory(): number {
+		const { pageSize } = this.eyes.units;
+		const sizes = this.#members.living("turn").map(({ pid, parent }) => {
+			const size = readProportionalSize(pid);
+			if (size === undefined) {
+				// Who ends has given its memory back; who hides has it to itself.
+				const stat = readStat(pid);
+				return stat && !hasEnded(stat) ? stat.residentPages * pageSize : 0;
+			}
+			// For a moment after vfork(2) it has its parent's memory.
+			if (this.eyes.sharesMemory(pid, parent)) return 0;
+			return Math.min(size, readProportionalSize(pid) ?? 0);
+		});
+		return sum(sizes);
 	}
 
 	limitDescriptors(count: number): void {
@@ -198,67 +256,6 @@ export class LinuxTree implements Tree, Family {
 
 	listeningPorts(): readonly number[] | undefined {
 		return listeningPorts(this.alive());
-	}
-
-	/** Every living member. */
-	#members(age: Age = "turn"): ProcStat[] {
-		const orphans = this.#orphans(age);
-		for (const stat of orphans) this.#remember(stat);
-		if (age !== "recent") this.#rememberGroup();
-		this.#seen = this.#descendants();
-		const found = this.#seen.filter((stat) => !hasEnded(stat));
-		// An orphan that ended just now keeps its pid until the next look, and has
-		// perhaps left another one: the tree lives.
-		const living = found.length > 0 ? found : orphans;
-		this.#known.clear();
-		for (const stat of living) this.#remember(stat);
-		return living;
-	}
-
-	#remember({ pid, startTime }: ProcStat): void {
-		this.#known.set(pid, startTime);
-	}
-
-	/** What is in the control group was put there, or forked by one that was. */
-	#rememberGroup(): void {
-		for (const pid of this.bonds?.cgroup?.members() ?? []) {
-			const stat = this.#known.has(pid) ? undefined : readStat(pid);
-			if (stat) this.#remember(stat);
-		}
-	}
-
-	/** Those that were seen before, the leader first of all, and their descendants. */
-	#descendants(): ProcStat[] {
-		const found = new Map<number, ProcStat>();
-		const queue = [...this.#known.keys()];
-		for (let pid = queue.pop(); pid !== undefined; pid = queue.pop()) {
-			const stat = found.has(pid) ? undefined : readStat(pid);
-			if (!stat || !this.#isOurs(stat)) continue;
-			found.set(pid, stat);
-			queue.push(...childrenOf(pid, stat.threads));
-		}
-		return [...found.values()];
-	}
-
-	/** A member started no earlier than the leader; one that did has only inherited a pid. */
-	#isOurs(stat: ProcStat): boolean {
-		const known = this.#known.get(stat.pid);
-		return known === undefined
-			? stat.startTime >= this.startTime
-			: known === stat.startTime;
-	}
-
-	/** Members that have lost their parents. */
-	#orphans(age: Age): ProcStat[] {
-		if (this.bonds) return this.bonds.adoptions.of(this, age);
-		// Without adoption they can only be found by looking at all processes,
-		// which is worth it once the leader has ended and its group has not.
-		const stat = readStat(this.leader);
-		const leaderLives = stat !== undefined && !hasEnded(stat);
-		if (leaderLives || !sendSignal(-this.leader, 0)) return [];
-		return allProcesses().filter(
-			(each) => each.session === this.leader && this.#isOurs(each),
-		);
 	}
 }
 

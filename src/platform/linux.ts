@@ -11,6 +11,7 @@ import {
 import { linuxGuarantees } from "./linux-guarantees.ts";
 import { OomWatch } from "./oom.ts";
 import type { PipeEnds, Platform } from "./platform.ts";
+import { makeSharesMemory } from "./procfs.ts";
 import { Tags } from "./tag.ts";
 
 const O_CLOEXEC = 0o2000000;
@@ -37,6 +38,7 @@ export function createLinux(): Platform {
 	};
 	const tags = new Tags(libc);
 	const oom = new OomWatch();
+	const sharesMemory = makeSharesMemory(libc.syscall);
 	/** Undefined in a process that is no server and adopts nothing. */
 	let adoptions: Adoptions | undefined;
 	/** Made at the first start: to start the server alone leaves no trace. */
@@ -73,7 +75,7 @@ export function createLinux(): Platform {
 			return adoptions?.all() ?? [];
 		},
 		enclose(limits) {
-			const trees = { libc, units };
+			const trees = { libc, units, sharesMemory };
 			if (!adoptions) return new BareEnclosure(trees);
 			cgroups ??= openCgroups();
 			const limit = (group: string | undefined) => {

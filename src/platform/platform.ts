@@ -6,17 +6,21 @@ export const SHELL = "/bin/sh";
 /** Signals that end, stop or continue a process; Windows has none that stop or continue. */
 export type Signal = "SIGTERM" | "SIGKILL" | "SIGCONT" | "SIGSTOP";
 
-/** What a tree of processes uses at one moment; counters include members that ended, and never go back. */
-export interface TreeSample {
+/** What a tree has used since its start; includes members that ended, and never goes back. */
+export interface TreeTotals {
+	/** Seconds of CPU, user and system. */
+	readonly cpuSeconds: number;
+	readonly ioReadBytes: number | undefined;
+	readonly ioWriteBytes: number | undefined;
+}
+
+/** What a tree of processes uses at one moment, and has used since its start. */
+export interface TreeSample extends TreeTotals {
 	readonly processCount: number;
 	readonly threadCount: number | undefined;
-	/** Seconds of CPU, user and system, since the tree's start. */
-	readonly cpuSeconds: number;
 	readonly memoryBytes: number;
 	/** The most that one member had at one time, where the system remembers it. */
 	readonly peakMemoryBytes?: number | undefined;
-	readonly ioReadBytes: number | undefined;
-	readonly ioWriteBytes: number | undefined;
 }
 
 /** A started process and all that it started, for as long as any of it lives. */
@@ -36,6 +40,8 @@ export interface Tree {
 	sample(
 		isQuick?: boolean,
 	): TreeSample | undefined | Promise<TreeSample | undefined>;
+	/** What it used in all, also where nothing of it lives; undefined where only samples tell. */
+	totals?(): TreeTotals;
 	/**
 	 * Bytes of memory in which a page that several members share counts once;
 	 * undefined where the system isn't asked.

@@ -1,4 +1,12 @@
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import {
+	closeSync,
+	openSync,
+	readdirSync,
+	readFileSync,
+	readlinkSync,
+} from "node:fs";
+import { systemCode } from "../errors.ts";
+import { sendSignal } from "./signal.ts";
 
 /** What /proc/PID/stat says that matters here; times in clock ticks (proc_pid_stat(5)). */
 export interface ProcStat {
@@ -15,6 +23,30 @@ export interface ProcStat {
 	/** Ticks after boot: with the pid it names one process for good. */
 	readonly startTime: number;
 	readonly residentPages: number;
+	/** Nothing of it is known but that it lives; see `hiddenStat`. */
+	readonly isHidden?: true;
+}
+
+/**
+ * Of a process that lives and that /proc does not show: mounted with hidepid=2, it
+ * hides those of other users and those that are not dumpable (proc(5)). To be asked
+ * only of a pid that is known to be the process's by other means.
+ */
+export function hiddenStat(pid: number): ProcStat | undefined {
+	if (!sendSignal(pid, 0)) return undefined;
+	return {
+		pid,
+		state: "?",
+		parent: 0,
+		group: 0,
+		session: 0,
+		ownTicks: 0,
+		waitedTicks: 0,
+		threads: 1,
+		startTime: Number.NaN,
+		residentPages: 0,
+		isHidden: true,
+	};
 }
 
 /** Parses a line of /proc/PID/stat, whose second field may hold spaces and parentheses. */
@@ -59,13 +91,8 @@ export function hasEnded({ state, threads }: ProcStat): boolean {
  */
 export function childrenOf(pid: number, threads = 2): number[] {
 	if (threads <= 1) return childrenOfThread(pid, pid);
-	try {
-		return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
-			childrenOfThread(pid, thread),
-		);
-	} catch {
-		return [];
-	}
+	const found = look(() => readdirSync(`/proc/${pid}/task`)) ?? [];
+	return found.flatMap((thread) => childrenOfThread(pid, thread));
 }
 
 /**
@@ -108,6 +135,22 @@ export function readProportionalSize(pid: number): number | undefined {
 	const text = readIfThere(`/proc/${pid}/smaps_rollup`);
 	const kilobytes = text?.match(/^Pss:\s+(\d+) kB$/m)?.[1];
 	return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
+}
+
+const KCMP_VM = 1;
+/** Numbers of kcmp(2) by architecture. */
+const KCMP = { x64: 312, arm64: 272 } as const;
+
+/** Asks kcmp(2) whether two processes have the very same memory, as after vfork(2). */
+export function makeSharesMemory(
+	syscall: (
+		...args: [number, number, number, number, number, number]
+	) => unknown,
+): (one: number, other: number) => boolean {
+	const number = KCMP[process.arch as keyof typeof KCMP];
+	return (one, other) =>
+		number !== undefined &&
+		Number(syscall(number, one, other, KCMP_VM, 0, 0)) === 0;
 }
 
 /** The most memory that a process had at one time, in bytes (VmHWM); undefined where it has none any more. */
@@ -176,18 +219,56 @@ export function socketAndPipeIds(pid: number | "self"): string[] {
 }
 
 function linkOf(path: string): string | undefined {
+	return look(() => readlinkSync(path));
+}
+
+/** Kept for when this process has no other left: what can't be looked at would seem to have ended. */
+let spare: number | undefined;
+
+/**
+ * What a read gives; undefined where there is nothing to read, as a process may end
+ * between any two looks at it, or where it is not this user's to read.
+ *
+ * @throws Error where that can't be known: this process is out of descriptors or
+ *   memory, and who concluded that a process is gone would be wrong
+ */
+export function look<T>(read: () => T): T | undefined {
+	spare ??= openSpare();
 	try {
-		return readlinkSync(path);
+		return read();
+	} catch (error) {
+		if (isAbsence(error)) return undefined;
+		if (spare === undefined || !isExhaustion(error)) throw error;
+	}
+	closeSync(spare);
+	try {
+		return read();
+	} catch (error) {
+		if (isAbsence(error)) return undefined;
+		throw error;
+	} finally {
+		spare = openSpare();
+	}
+}
+
+function readIfThere(path: string): string | undefined {
+	return look(() => readFileSync(path, "utf8"));
+}
+
+function openSpare(): number | undefined {
+	try {
+		return openSync("/dev/null", "r");
 	} catch {
 		return undefined;
 	}
 }
 
-/** A process may end between any two looks at it. */
-function readIfThere(path: string): string | undefined {
-	try {
-		return readFileSync(path, "utf8");
-	} catch {
-		return undefined;
-	}
+const ABSENT = ["ENOENT", "ESRCH", "ENODEV", "ENOTDIR", "EACCES", "EPERM"];
+
+function isAbsence(error: unknown): boolean {
+	return ABSENT.includes(systemCode(error) ?? "");
+}
+
+function isExhaustion(error: unknown): boolean {
+	return ["EMFILE", "ENFILE"].includes(systemCode(error) ?? "");
 }

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { resourceUsage as ownUsage } from "node:process";
-import type { TreeSample } from "../platform/platform.ts";
+import type { TreeSample, TreeTotals } from "../platform/platform.ts";
 import { History, type Point } from "./history.ts";
 import type { Exit } from "./launcher.ts";
 
@@ -39,8 +39,11 @@ export class Figures {
 	#last: TreeSample | undefined;
 	#peak: number | undefined;
 
-	/** @param at milliseconds after the start */
-	add(sample: TreeSample, at: number): Usage {
+	/**
+	 * @param at milliseconds after the start
+	 * @param exit of the first process, where others outlive it
+	 */
+	add(sample: TreeSample, at: number, exit?: Exit): Usage {
 		this.#last = sample;
 		// For a moment after vfork(2) the child still has this server's memory.
 		if (at >= SETTLING)
@@ -57,7 +60,7 @@ export class Figures {
 			ioRead: sample.ioReadBytes,
 			ioWrite: sample.ioWriteBytes,
 			processCount: sample.processCount,
-			cpuSeconds: round(sample.cpuSeconds),
+			cpuSeconds: round(Math.max(sample.cpuSeconds, exit?.cpuSeconds ?? 0)),
 			peakMemoryMB: round((this.#peak ?? sample.memoryBytes) / MB),
 		};
 		this.#history.add({ at, ...usage });
@@ -65,20 +68,26 @@ export class Figures {
 	}
 
 	/** What was used in all, once nothing of it lives. */
-	totals(exit: Exit | undefined): Usage {
+	totals(exit: Exit | undefined, tree?: TreeTotals): Usage {
 		// The kernel's figure begins with the memory of this server, which forked it.
 		const told = exit?.peakMemoryBytes ?? 0;
 		const peak = Math.max(this.#peak ?? 0, told > serverPeak() ? told : 0);
 		const cpuSeconds = Math.max(
 			exit?.cpuSeconds ?? 0,
+			tree?.cpuSeconds ?? 0,
 			this.#last?.cpuSeconds ?? 0,
 		);
+		// Of what was never looked at nobody knows.
+		const { ioReadBytes, ioWriteBytes } = {
+			...this.#last,
+			...(this.#last && tree),
+		};
 		return {
 			cpuPercent: 0,
 			memoryMB: 0,
 			threadCount: 0,
-			ioRead: this.#last?.ioReadBytes,
-			ioWrite: this.#last?.ioWriteBytes,
+			ioRead: ioReadBytes,
+			ioWrite: ioWriteBytes,
 			processCount: 0,
 			cpuSeconds: round(cpuSeconds),
 			peakMemoryMB: peak > 0 ? round(peak / MB) : undefined,

@@ -55,9 +55,11 @@ export class Monitor {
 	async usage(process: ManagedProcess): Promise<Usage> {
 		const figures = this.#figuresOf(process);
 		const sample = await process.tree.sample();
-		if (sample) return figures.add(sample, process.uptime);
 		const { status } = process;
-		return figures.totals(status.state === "running" ? undefined : status.exit);
+		const exit = status.state === "running" ? undefined : status.exit;
+		return sample
+			? figures.add(sample, process.age, exit)
+			: figures.totals(exit, process.tree.totals?.());
 	}
 
 	/** The course of a process's use, oldest first. */
@@ -73,21 +75,23 @@ export class Monitor {
 
 	async #turn(): Promise<void> {
 		const now = performance.now();
-		for (const entry of this.#watched)
-			if (entry.due <= now) await this.#look(entry);
+		for (const entry of this.#watched) {
+			if (entry.due > now) continue;
+			// A look that fails is a look that saw nothing.
+			const sample = await this.#look(entry).catch(() => undefined);
+			if (sample) entry.figures.add(sample, entry.process.age);
+			this.#plan(entry, sample && entry.judge?.(sample));
+		}
 	}
 
-	async #look(entry: Watched): Promise<void> {
-		const { process, figures } = entry;
-		const sample = await turns.run(() => {
+	async #look({ process, judge }: Watched): Promise<TreeSample | undefined> {
+		return turns.run(() => {
 			const start = performance.now();
-			const answer = process.tree.sample(!entry.judge);
+			const answer = process.tree.sample(!judge);
 			const cost = performance.now() - start;
-			if (!entry.judge) this.#cost += (cost - this.#cost) / 100;
+			if (!judge) this.#cost += (cost - this.#cost) / 100;
 			return answer;
 		});
-		if (sample) figures.add(sample, process.uptime);
-		this.#plan(entry, sample && entry.judge?.(sample));
 	}
 
 	/** @param wanted milliseconds to the next look; undefined for the usual time */
@@ -96,13 +100,13 @@ export class Monitor {
 		const early = EARLY[entry.looks++];
 		const usual = Math.max(INTERVAL, (this.#cost * this.#watched.size) / SHARE);
 		const pause =
-			early === undefined
-				? usual
-				: Math.max(GRAIN, early - entry.process.uptime);
-		const grain =
-			wanted === undefined && early === undefined ? COARSE_GRAIN : GRAIN;
+			early === undefined ? usual : Math.max(GRAIN, early - entry.process.age);
+		const due = now + Math.min(pause, wanted ?? pause);
+		// To the nearest: always later would make eleven tenths of a second of each.
 		entry.due =
-			Math.ceil((now + Math.min(pause, wanted ?? pause)) / grain) * grain;
+			wanted === undefined && early === undefined
+				? Math.round(due / COARSE_GRAIN) * COARSE_GRAIN
+				: Math.ceil(due / GRAIN) * GRAIN;
 	}
 
 	/** A turn under way arms the timer at its end. */

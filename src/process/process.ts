@@ -49,6 +49,8 @@ const LEFTOVER_INTERVAL = 250;
 export class ManagedProcess {
 	readonly pid: number;
 	readonly startedAt: Date;
+	/** Milliseconds of the monotonic clock. */
+	readonly #start = performance.now();
 	readonly stdout: OutputRing;
 	readonly stderr: OutputRing;
 	readonly captured: boolean;
@@ -116,6 +118,11 @@ export class ManagedProcess {
 	get uptime(): number {
 		const end = this.termination?.endedAt.getTime() ?? Date.now();
 		return Math.max(0, end - this.startedAt.getTime());
+	}
+
+	/** Milliseconds from its start to now, also where only what it left behind lives. */
+	get age(): number {
+		return performance.now() - this.#start;
 	}
 
 	/** Says why it is about to be ended; the first word counts. */

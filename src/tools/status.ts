@@ -118,7 +118,7 @@ function limitsOf(
 	const { deadlines, limits } = process.identity;
 	const used: Readonly<Record<LimitName, number>> = {
 		maxCpuPercent: usage.cpuPercent,
-		maxMemoryMB: usage.memoryMB,
+		maxMemoryMB: memoryOf(process, usage),
 		maxCpuTime: usage.cpuSeconds,
 		maxProcesses: usage.processCount,
 		maxFileDescriptors:
@@ -148,6 +148,17 @@ function limitsOf(
 	].flatMap(({ limit, ...rest }) =>
 		limit === undefined ? [] : [{ limit, ...rest }],
 	);
+}
+
+/** Memory as the limit counts it, in which shared pages count once. */
+function memoryOf(process: ManagedProcess, usage: Usage): number {
+	const bytes =
+		process.identity.limits.maxMemoryMB === undefined
+			? undefined
+			: process.tree.proportionalMemory();
+	return bytes === undefined
+		? usage.memoryMB
+		: Math.round((bytes / 2 ** 20) * 100) / 100;
 }
 
 export const processList = defineTool({

@@ -1,0 +1,163 @@
+import type { Adoptions, Age, Family } from "./adoption.ts";
+import type { Cgroup } from "./cgroup.ts";
+import {
+	allProcesses,
+	childrenOf,
+	hasEnded,
+	hiddenStat,
+	type ProcStat,
+	readStat,
+} from "./procfs.ts";
+import { sendSignal } from "./signal.ts";
+
+/** By what members are found that /proc does not show below the leader. */
+export interface Ties {
+	readonly adoptions: Adoptions;
+	/** What members inherited; see `Tags`. */
+	readonly tag: number | undefined;
+	readonly cgroup: Cgroup | undefined;
+}
+
+/**
+ * The members of a tree: the leader, its descendants, those of its session and of its
+ * control group, and the orphans that this process adopted from it.
+ */
+export class Members implements Family {
+	/** Start times by pid, of those that lived at the last look. */
+	readonly #known = new Map<number, number>();
+	#seen: readonly ProcStat[] = [];
+	/** Orphans that were reaped since the last look. */
+	#buried: ProcStat[] = [];
+	/** Of the leader; never, where it was gone at once. */
+	readonly startTime: number;
+
+	/** @param ties undefined where this process adopts no orphans */
+	constructor(
+		readonly leader: number,
+		private readonly ties: Ties | undefined,
+	) {
+		const stat = readStat(leader);
+		if (stat) this.#remember(stat);
+		this.startTime = stat?.startTime ?? Number.POSITIVE_INFINITY;
+		ties?.adoptions.addFamily(this);
+	}
+
+	get tag(): number | undefined {
+		return this.ties?.tag;
+	}
+
+	/** Every member of the last look, also those that have ended and wait to be reaped. */
+	get seen(): readonly ProcStat[] {
+		return this.#seen;
+	}
+
+	/** Pids of those that lived at the last look. */
+	get known(): readonly number[] {
+		return [...this.#known.keys()];
+	}
+
+	hasSeen(pid: number): boolean {
+		return this.#known.has(pid);
+	}
+
+	bury(stat: ProcStat): void {
+		this.#buried.push(stat);
+	}
+
+	/** Orphans that were reaped since this was last asked, as they were at their end. */
+	takeBuried(): readonly ProcStat[] {
+		const buried = this.#buried;
+		this.#buried = [];
+		return buried;
+	}
+
+	forget(): void {
+		this.#seen = [];
+		this.ties?.adoptions.removeFamily(this);
+	}
+
+	/**
+	 * Every living member.
+	 *
+	 * @throws Error where that can't be known; see `look`
+	 */
+	living(age: Age): readonly ProcStat[] {
+		const orphans = this.#orphans(age);
+		for (const stat of orphans) this.#remember(stat);
+		if (age !== "recent") this.#rememberGroup();
+		this.#seen = this.#descendants(orphans);
+		const found = this.#seen.filter((stat) => !hasEnded(stat));
+		// An orphan that ended just now keeps its pid until the next look, and has
+		// perhaps left another one: the tree lives.
+		const living = found.length > 0 ? found : orphans;
+		this.#known.clear();
+		for (const stat of living) this.#remember(stat);
+		return living;
+	}
+
+	#remember({ pid, startTime }: ProcStat): void {
+		this.#known.set(pid, startTime);
+	}
+
+	/** What is in the control group was put there, or forked by one that was. */
+	#rememberGroup(): void {
+		for (const pid of this.ties?.cgroup?.members() ?? []) {
+			const stat = this.#known.has(pid) ? undefined : readStat(pid);
+			if (stat) this.#remember(stat);
+		}
+	}
+
+	/** Those that were seen before, the leader first of all, and their descendants. */
+	#descendants(orphans: readonly ProcStat[]): ProcStat[] {
+		const found = new Map<number, ProcStat>();
+		const hidden = this.#hiddenOnes(orphans);
+		for (const stat of hidden) found.set(stat.pid, stat);
+		const queue = [...this.#known.keys()];
+		const listed = new Set<number>();
+		for (let pid = queue.pop(); pid !== undefined; pid = queue.pop()) {
+			if (found.has(pid)) continue;
+			const stat =
+				readStat(pid) ?? (listed.has(pid) ? hiddenStat(pid) : undefined);
+			if (!stat || !this.#isOurs(stat)) continue;
+			found.set(pid, stat);
+			for (const child of childrenOf(pid, stat.threads)) {
+				listed.add(child);
+				queue.push(child);
+			}
+		}
+		return [...found.values()];
+	}
+
+	/** Children of this process that /proc does not show; their pids are theirs until they are reaped. */
+	#hiddenOnes(orphans: readonly ProcStat[]): ProcStat[] {
+		const hidden = orphans.filter(({ isHidden }) => isHidden);
+		const ownsLeader = this.ties?.adoptions.owns(this.leader) ?? false;
+		const leader =
+			ownsLeader && !readStat(this.leader)
+				? hiddenStat(this.leader)
+				: undefined;
+		return leader ? [...hidden, leader] : hidden;
+	}
+
+	/** A member started no earlier than the leader; one that did has only inherited a pid. */
+	#isOurs(stat: ProcStat): boolean {
+		if (stat.isHidden) return true;
+		const known = this.#known.get(stat.pid);
+		return known === undefined
+			? stat.startTime >= this.startTime
+			: known === stat.startTime;
+	}
+
+	/** Members that have lost their parents. */
+	#orphans(age: Age): readonly ProcStat[] {
+		if (this.ties) return this.ties.adoptions.of(this, age);
+		// Without adoption they can only be found by looking at all processes,
+		// which is worth it once the leader has ended and its group has not.
+		const stat = readStat(this.leader);
+		const leaderLives = stat !== undefined && !hasEnded(stat);
+		if (leaderLives || !sendSignal(-this.leader, 0)) return [];
+		return allProcesses().filter(
+			(each) => each.session === this.leader && this.#isOurs(each),
+		);
+	}
+}
