@@ -19,6 +19,8 @@ export interface Session {
 const LAST_ANSWERS = 250;
 const LAST_BYTES = 500;
 const LAST_ALERTS = 500;
+/** Seconds after which the system ends the server, should it be too busy to do so. */
+const STOP_DEADLINE = 5;
 
 /**
  * Serves MCP over standard input and output.
@@ -57,6 +59,7 @@ export async function serve(options: {
 	return {
 		ended: transport.ended,
 		async stop(reason) {
+			platform.endWithin(STOP_DEADLINE);
 			await transport.idle(LAST_ANSWERS);
 			await manager.stopAll();
 			await Promise.all([transport.idle(LAST_ANSWERS), stopAlerts()]);

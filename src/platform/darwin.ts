@@ -70,7 +70,9 @@ function create(): Platform {
 			abandon() {},
 		}),
 		mark: undefined,
+		unmarked: (start) => start(),
 		makeCgroup: () => undefined,
+		endWithin() {},
 		release() {},
 		guarantees: () => darwinGuarantees(hasPipes),
 	};

@@ -24,7 +24,7 @@ export function linuxGuarantees(
 	limits.remove();
 	if (hasCgroups) cgroups.remove();
 	const noCgroups = hasCgroups ? "" : `no control group: ${cgroups.reason}`;
-	const isTagged = tags.pattern !== undefined;
+	const isTagged = tags.mark !== undefined;
 	const knowsChildren = existsSync("/proc/thread-self/children");
 	const hasShell = existsSync(SHELL);
 	const isRoot = process.getuid?.() === 0;

@@ -94,11 +94,13 @@ export function createLinux(): Platform {
 				limit,
 			});
 		},
-		mark: tags.pattern,
+		mark: tags.mark,
+		unmarked: (start) => tags.without(start),
 		makeCgroup() {
 			if (adoptions) cgroups ??= openCgroups();
 			return cgroups instanceof Cgroups ? cgroups.directory : undefined;
 		},
+		endWithin: (seconds) => void libc.alarm(seconds),
 		release() {
 			if (cgroups instanceof Cgroups) cgroups.remove();
 			limitGroups?.remove();

@@ -157,15 +157,19 @@ export interface Platform {
 	 */
 	orphans(): readonly Orphan[];
 	/**
-	 * The line that /proc/PID/limits has for every process started here, as a
-	 * pattern of grep(1); undefined where there is none.
+	 * The first digits of the soft limit of file locks that every process started
+	 * here has, in /proc/PID/limits; seven more follow. Undefined where there is none.
 	 */
 	readonly mark: string | undefined;
+	/** Starts something of the server's own that nobody is to take for a tree's. */
+	unmarked<T>(start: () => T): T;
 	/**
 	 * Makes, the first time, the control group that holds every tree, and gives its
 	 * folder, for who has to kill them all at once; undefined where there is none.
 	 */
 	makeCgroup(): string | undefined;
+	/** Has the system end this process after so many seconds, however busy it is. */
+	endWithin(seconds: number): void;
 	/** To be called when this server ends and nothing runs any more. */
 	release(): void;
 	/** What this system enforces, what this server does in its place, and what nobody does. */

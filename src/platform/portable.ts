@@ -24,7 +24,9 @@ export function createPortable(): Platform {
 			abandon() {},
 		}),
 		mark: undefined,
+		unmarked: (start) => start(),
 		makeCgroup: () => undefined,
+		endWithin() {},
 		release() {},
 		guarantees: () => [],
 	};

@@ -28,24 +28,32 @@ export class Tags {
 	#count = 0;
 	readonly #own: readonly [bigint, bigint];
 	/**
-	 * The line that proc_pid_limits(5) shows of every process marked by this one, as
-	 * a pattern of grep(1); undefined where the system doesn't let it mark any.
+	 * The first digits of the mark of every process that this one starts, of which
+	 * seven more follow; undefined where the system doesn't let it mark any.
 	 */
-	readonly pattern: string | undefined;
+	readonly mark: string | undefined;
 
 	constructor(private readonly libc: Libc) {
 		this.#own = this.#get(0) ?? [0n, 0n];
 		const isPossible = this.put() !== undefined;
 		this.takeOff();
-		this.pattern = isPossible
-			? `^Max file locks *${this.#prefix}[0-9]\\{7\\} `
-			: undefined;
+		this.mark = isPossible ? String(this.#prefix) : undefined;
 	}
 
 	/** Marks what this process starts from now on; undefined where the system doesn't let it. */
 	put(): number | undefined {
 		const tag = this.#prefix * COUNTS + (this.#count++ % COUNTS);
 		return this.#set(BigInt(tag)) ? tag : undefined;
+	}
+
+	/** Starts something of this process's own without a mark, also where it has one itself. */
+	without<T>(start: () => T): T {
+		this.#set(this.#own[1]);
+		try {
+			return start();
+		} finally {
+			this.takeOff();
+		}
 	}
 
 	/** Starts without a mark again. */

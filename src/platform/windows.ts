@@ -51,7 +51,9 @@ export function createWindows(): Platform {
 		orphans: () => [],
 		enclose: () => enclosure(means),
 		mark: undefined,
+		unmarked: (start) => start(),
 		makeCgroup: () => undefined,
+		endWithin() {},
 		release() {},
 		guarantees: () => guarantees(all !== undefined),
 	};

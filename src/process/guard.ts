@@ -32,19 +32,51 @@ exec 3<&0
 	done
 	[ -n "$cgroup" ] && echo 1 >"$cgroup/cgroup.kill"
 	for group in $groups; do kill -s KILL -- "-$group"; done
-	for round in 1 2 3 4 5 6 7 8; do
+	end() {
+		state=
+		read -r line <"/proc/$1/stat" && set -- "$1" \${line##*) } && state=$2
+		case $state in '' | Z | X) return ;; esac
+		left=1
+		kill -s KILL -- "-$4"
+		kill -s KILL "$1"
+	}
+	# With nothing but the shell itself, as there may be no room for a process more.
+	sweep() {
+		for file in /proc/[0-9]*/limits; do
+			while read -r a b c soft hard; do
+				[ "$a $b $c" = "Max file locks" ] || continue
+				case $soft in $mark[0-9][0-9][0-9][0-9][0-9][0-9][0-9])
+					pid=\${file#/proc/}
+					end "\${pid%/limits}" ;;
+				esac
+				break
+			done <"$file"
+		done
+	}
+	last() {
+		trap '' EXIT
+		for round in 1 2 3 4 5 6 7 8 9 10; do
+			left=
+			[ -z "$mark" ] || sweep
+			[ -n "$left" ] || break
+		done
+		[ -n "$cgroup" ] || exit
+		for round in 1 2 3 4 5; do
+			rmdir "$cgroup"/*/ "$cgroup" && exit
+			sleep 0.2
+		done
+	}
+	# Also where a shell that can't start grep ends.
+	trap last EXIT
+	for round in 1 2 3 4 5 6 7 8 9 10; do
 		[ -n "$mark" ] || break
-		files=$(grep -ls "$mark" /proc/[0-9]*/limits)
-		[ -n "$files" ] || break
+		files=$(grep -ls "^Max file locks *$mark[0-9]\\{7\\} " /proc/[0-9]*/limits)
+		left=
 		for file in $files; do
 			pid=\${file#/proc/}
-			kill -s KILL "\${pid%/limits}"
+			end "\${pid%/limits}"
 		done
-	done
-	[ -n "$cgroup" ] || exit
-	for round in 1 2 3 4 5; do
-		rmdir "$cgroup"/*/ "$cgroup" && exit
-		sleep 0.2
+		[ -n "$left" ] || break
 	done
 ) </dev/null >/dev/null 2>&1 &
 `;
@@ -72,14 +104,20 @@ export class Guard {
 
 	/** Resolves once it stands by: what is started from then on is not without it for a moment. */
 	async prepare(): Promise<void> {
-		// One that was stopped from outside goes on; one that was ended is replaced.
-		if (this.#guard) sendSignal(-this.#guard.group, "SIGCONT");
-		if (!this.#tell("?", "")) this.#start();
+		this.check();
 		await this.#guard?.ready;
 		if (this.#cgroup !== undefined) return;
 		// Made only now: its folder is not without a guard either.
 		this.#cgroup = this.platform.makeCgroup();
 		if (this.#cgroup !== undefined) this.#tell("c", this.#cgroup);
+	}
+
+	/** One that was stopped from outside goes on; one that was ended is replaced. */
+	check(): void {
+		// Only of one that hears is the group its own.
+		if (this.#tell("?", "") && this.#guard)
+			sendSignal(-this.#guard.group, "SIGCONT");
+		else this.#start();
 	}
 
 	/** Takes a group into its care. */

@@ -138,13 +138,15 @@ export function spawnGuard(
 	const { read, write } = pipes.open();
 	try {
 		pipes.setNonBlocking(write);
-		const { pid, exited } = Bun.spawn({
-			cmd: [SHELL, "-c", script],
-			cwd: "/",
-			env: {},
-			stdio: [read, "ignore", "ignore"],
-			detached: true,
-		});
+		const { pid, exited } = platform.unmarked(() =>
+			Bun.spawn({
+				cmd: [SHELL, "-c", script],
+				cwd: "/",
+				env: {},
+				stdio: [read, "ignore", "ignore"],
+				detached: true,
+			}),
+		);
 		platform.keepOut(pid);
 		const ready = exited.then(() => platform.reaped(pid));
 		return { fd: write, group: pid, ready };

@@ -1,4 +1,5 @@
-import type { Platform, Signal } from "../platform/platform.ts";
+import { diagnose, messageOf } from "../errors.ts";
+import type { Orphan, Platform, Signal } from "../platform/platform.ts";
 import { sendSignal } from "../platform/signal.ts";
 import type { Guard } from "./guard.ts";
 import { sleep } from "./timer.ts";
@@ -42,19 +43,29 @@ export class OrphanKeeper {
 		this.#signal("SIGTERM");
 		this.#signal("SIGCONT");
 		const deadline = performance.now() + GRACE;
-		while (this.platform.orphans().length > 0) {
+		while (this.#orphans().length > 0) {
 			if (performance.now() > deadline) return this.#signal("SIGKILL");
 			await sleep(LOOK);
 		}
 	}
 
 	#signal(signal: Signal): void {
-		for (const { pid } of this.platform.orphans()) sendSignal(pid, signal);
+		for (const { pid } of this.#orphans()) sendSignal(pid, signal);
+	}
+
+	#orphans(): readonly Orphan[] {
+		try {
+			return this.platform.orphans();
+		} catch (error) {
+			diagnose(`orphans can't be looked at: ${messageOf(error)}`);
+			return [];
+		}
 	}
 
 	#look(): void {
+		this.guard.check();
 		const before = this.platform.reapedOrphans;
-		const orphans = this.platform.orphans();
+		const orphans = this.#orphans();
 		const groups = new Set(orphans.map(({ group }) => group));
 		for (const group of groups)
 			if (!this.#guarded.has(group)) this.guard.add(group);

@@ -11,7 +11,7 @@ import {
 	stateOf,
 	type Termination,
 } from "./termination.ts";
-import { after, type Cancel, settlesWithin, sleep } from "./timer.ts";
+import { after, type Cancel, settlesWithin } from "./timer.ts";
 import { turns } from "./turns.ts";
 
 export type Status =
@@ -42,8 +42,10 @@ const QUIET = 25;
 /** How long an ended process's output is waited for where another one keeps writing. */
 const LONGEST_DRAIN = 500;
 
-/** Milliseconds between looks at what an ended process left behind. */
+/** Milliseconds between looks at what an ended process left behind; at first, and later, while it is being ended. */
 const LEFTOVER_INTERVAL = 250;
+const HURRIED_INTERVAL = 2;
+const LONGEST_HURRIED_INTERVAL = 50;
 
 /** A process started here: its streams, its state, and why it ended. */
 export class ManagedProcess {
@@ -51,6 +53,7 @@ export class ManagedProcess {
 	readonly startedAt: Date;
 	/** Milliseconds of the monotonic clock. */
 	readonly #start = performance.now();
+	#end: number | undefined;
 	readonly stdout: OutputRing;
 	readonly stderr: OutputRing;
 	readonly captured: boolean;
@@ -64,6 +67,9 @@ export class ManagedProcess {
 	#status: Status = { state: "running" };
 	#blame: Blame | undefined;
 	readonly #timers: Cancel[] = [];
+	/** Milliseconds to the next look at what it left behind, while somebody waits for its end. */
+	#haste: number | undefined;
+	#wake: () => void = () => {};
 	/** Chunks of output so far; it stands still when the pipes are empty. */
 	#chunks = 0;
 
@@ -116,8 +122,7 @@ export class ManagedProcess {
 
 	/** Milliseconds from its start to its end, or to now. */
 	get uptime(): number {
-		const end = this.termination?.endedAt.getTime() ?? Date.now();
-		return Math.max(0, end - this.startedAt.getTime());
+		return Math.round((this.#end ?? performance.now()) - this.#start);
 	}
 
 	/** Milliseconds from its start to now, also where only what it left behind lives. */
@@ -140,6 +145,7 @@ export class ManagedProcess {
 
 	async #finish(exit: Exit, read: Promise<unknown>): Promise<void> {
 		const endedAt = new Date();
+		this.#end = performance.now();
 		// Whatever is said from now on did not end it.
 		const blame = this.#blame ?? causeOfDeath(exit, this.tree, this.identity);
 		this.stdin?.close();
@@ -148,13 +154,26 @@ export class ManagedProcess {
 		this.#status = { state: stateOf(termination), termination, exit };
 	}
 
+	/** Has `gone` know soon, as somebody ends the tree and waits for that. */
+	hurry(): void {
+		this.#haste = HURRIED_INTERVAL;
+		this.#wake();
+	}
+
 	/** Waits for what it left behind, which its deadlines still hold for. */
 	async #outlast(): Promise<void> {
 		for (;;) {
 			const { left, cost } = await turns.run(() => this.#leftovers());
 			if (left === 0) break;
+			const pause = this.#haste ?? LEFTOVER_INTERVAL;
+			if (this.#haste !== undefined)
+				this.#haste = Math.min(pause * 2, LONGEST_HURRIED_INTERVAL);
 			// A large tree takes long to look at; that must not be all the server does.
-			await sleep(Math.max(LEFTOVER_INTERVAL, cost * 20));
+			const most = this.#haste === undefined ? 20 : 1;
+			const woken = new Promise<void>((resolve) => {
+				this.#wake = resolve;
+			});
+			await settlesWithin(woken, Math.max(pause, cost * most));
 		}
 		for (const cancel of this.#timers) cancel();
 	}

@@ -1,7 +1,7 @@
 import { ProcessError } from "../errors.ts";
 import type { ManagedProcess } from "./process.ts";
 import type { Cause } from "./termination.ts";
-import { settlesWithin, sleep } from "./timer.ts";
+import { settlesWithin } from "./timer.ts";
 import { turns } from "./turns.ts";
 
 export interface TerminationRequest {
@@ -23,8 +23,8 @@ export interface TerminationOutcome {
 
 /** How long SIGKILL is given, in milliseconds: only a process in the kernel's hands needs any. */
 const KILL_PATIENCE = 2000;
-const FIRST_LOOK = 2;
-const LONGEST_LOOK = 50;
+const FIRST_KILL = 10;
+const LONGEST_KILL = 50;
 
 /**
  * Ends a process and its tree: SIGTERM, and SIGKILL for what is left after the
@@ -37,83 +37,55 @@ export async function terminate(
 	request: TerminationRequest,
 ): Promise<TerminationOutcome> {
 	process.blame(request.cause, request.message);
-	// The server's own terminations, and SIGKILL, wait for nobody.
-	const mayWait = request.cause === "terminated" && !request.force;
-	const release = mayWait ? await enter(process) : () => {};
-	try {
-		return await end(process, request);
-	} finally {
-		release();
-	}
-}
-
-/** Terminations of one process that look after it at one time. */
-const MOST_AT_ONCE = 4;
-
-const queues = new WeakMap<
-	ManagedProcess,
-	{ running: number; next: (() => void)[] }
->();
-
-/** Waits for its turn: each termination looks at the tree again and again, so there must not be many. */
-async function enter(process: ManagedProcess): Promise<() => void> {
-	const queue = queues.get(process) ?? { running: 0, next: [] };
-	queues.set(process, queue);
-	if (queue.running >= MOST_AT_ONCE)
-		await new Promise<void>((resolve) => queue.next.push(resolve));
-	else queue.running++;
-	return () => {
-		const next = queue.next.shift();
-		if (next) next();
-		else queue.running--;
-	};
-}
-
-async function end(
-	process: ManagedProcess,
-	request: TerminationRequest,
-): Promise<TerminationOutcome> {
+	process.hurry();
 	if (!request.force) {
 		// A stopped process gets SIGTERM only when it goes on.
 		await turns.run(() => process.tree.signal("SIGTERM", "SIGCONT"));
-		const left = await waitUntilGone(process, request.grace);
-		if (left.length === 0) return { reason: "graceful", survivors: [] };
+		if (await settlesWithin(process.gone, request.grace))
+			return { reason: wayOf(process), survivors: [] };
+		const left = await turns.run(() => survivorsOf(process));
+		if (left.length === 0) return { reason: wayOf(process), survivors: [] };
 		if (!request.mayKill) throw refusedToEnd(process.pid, left, request.grace);
-	}
-	if (!request.force)
 		process.addToBlame("terminated", `with SIGKILL after ${request.grace} ms`);
-	const survivors = await kill(process);
-	return { reason: "forced", survivors };
-}
-
-/** Kills again at every look, as a tree may fork while it is being killed. */
-async function kill(process: ManagedProcess): Promise<readonly number[]> {
-	const insist = () => process.tree.signal("SIGKILL");
-	await turns.run(insist);
-	return waitUntilGone(process, KILL_PATIENCE, insist);
-}
-
-/**
- * Waits until nothing of a tree lives.
- *
- * @param patience milliseconds
- * @returns the pids that live after that
- */
-async function waitUntilGone(
-	process: ManagedProcess,
-	patience: number,
-	insist?: () => void,
-): Promise<readonly number[]> {
-	const deadline = performance.now() + patience;
-	const left = () => deadline - performance.now();
-	await settlesWithin(process.ended, patience);
-	for (let pause = FIRST_LOOK; ; pause = Math.min(pause * 2, LONGEST_LOOK)) {
-		const alive = await turns.run(() => process.tree.alive());
-		if (alive.length === 0 && process.state !== "running") return [];
-		if (left() <= 0) return alive.length > 0 ? alive : [process.pid];
-		if (insist) await turns.run(insist);
-		await sleep(Math.min(pause, left()));
 	}
+	return { reason: "forced", survivors: await kill(process) };
+}
+
+/** Where several terminations wait for one tree, another one may have killed it. */
+function wayOf(process: ManagedProcess): TerminationOutcome["reason"] {
+	return process.termination?.signal === "SIGKILL" ? "forced" : "graceful";
+}
+
+/** Kills under way, so that a tree that many want ended is killed by one. */
+const kills = new WeakMap<ManagedProcess, Promise<readonly number[]>>();
+
+function kill(process: ManagedProcess): Promise<readonly number[]> {
+	const underWay = kills.get(process);
+	if (underWay) return underWay;
+	const killing = killUntilGone(process).finally(() => kills.delete(process));
+	kills.set(process, killing);
+	return killing;
+}
+
+/** Kills again and again, as a tree may fork while it is being killed. */
+async function killUntilGone(
+	process: ManagedProcess,
+): Promise<readonly number[]> {
+	const deadline = performance.now() + KILL_PATIENCE;
+	const left = () => deadline - performance.now();
+	for (let pause = FIRST_KILL; ; pause = Math.min(pause * 2, LONGEST_KILL)) {
+		await turns.run(() => process.tree.signal("SIGKILL"));
+		if (await settlesWithin(process.gone, Math.max(1, Math.min(pause, left()))))
+			return [];
+		if (left() <= 0) return turns.run(() => survivorsOf(process));
+	}
+}
+
+/** Pids of what lives; a process whose end was not heard of yet counts. */
+function survivorsOf(process: ManagedProcess): readonly number[] {
+	const alive = process.tree.alive();
+	if (alive.length > 0 || process.state !== "running") return alive;
+	return [process.pid];
 }
 
 function refusedToEnd(
