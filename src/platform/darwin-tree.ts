@@ -1,3 +1,5 @@
+import type { LimitName } from "../security/resources.ts";
+import { byServer } from "./enforced-by.ts";
 import type { Signal, Tree, TreeSample } from "./platform.ts";
 import type { ProcessEntry, ProcessTable } from "./process-table.ts";
 import { sendSignal } from "./signal.ts";
@@ -109,6 +111,10 @@ export class DarwinTree implements Tree {
 	/** Footprints, which samples hold, have no pages of files that others map too. */
 	proportionalMemory(): undefined {
 		return undefined;
+	}
+
+	enforcedBy(name: LimitName): string | undefined {
+		return byServer(name);
 	}
 
 	limitDescriptors(): void {

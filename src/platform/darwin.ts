@@ -1,6 +1,7 @@
 import { diagnose, messageOf } from "../errors.ts";
 import { LIMIT_NAMES } from "../security/resources.ts";
 import { DarwinTree, type Meter } from "./darwin-tree.ts";
+import { byServer } from "./enforced-by.ts";
 import {
 	LibProc,
 	openLibSystem,
@@ -46,8 +47,9 @@ function create(): Platform {
 		// Nobody may set another process's rlimits here, and the runtime offers no
 		// place to set them between fork and exec.
 		enforceable: new Set(
-			LIMIT_NAMES.filter((name) => name !== "maxFileDescriptors"),
+			LIMIT_NAMES.filter((name) => byServer(name) !== undefined),
 		),
+		enforcedBy: byServer,
 		prepareServer() {},
 		hasCapabilities: () => false,
 		keepOut() {},

@@ -1,6 +1,8 @@
 import { ptr } from "bun:ffi";
+import type { LimitName } from "../security/resources.ts";
 import type { Adoptions, Age, Family } from "./adoption.ts";
 import type { Cgroup } from "./cgroup.ts";
+import { byServer } from "./enforced-by.ts";
 import type { openLinuxLibc } from "./ffi.ts";
 import type { Signal, Tree, TreeSample } from "./platform.ts";
 import {
@@ -34,6 +36,13 @@ interface Units {
 export interface Eyes {
 	readonly libc: Libc;
 	readonly units: Units;
+}
+
+/** What holds a tree to a limit, in words. */
+export function enforcedBy(name: LimitName): string | undefined {
+	return name === "maxFileDescriptors"
+		? "the kernel (RLIMIT_NOFILE)"
+		: byServer(name);
 }
 
 /** What holds a tree together beyond what /proc tells of it. */
@@ -171,6 +180,10 @@ export class LinuxTree implements Tree, Family {
 		return sizes.every((size) => size !== undefined)
 			? sizes.reduce((total, size) => total + size, 0)
 			: undefined;
+	}
+
+	enforcedBy(name: LimitName): string | undefined {
+		return enforcedBy(name);
 	}
 
 	limitDescriptors(count: number): void {

@@ -8,6 +8,7 @@ import {
 	openCgroups,
 } from "./linux-enclosure.ts";
 import { linuxGuarantees } from "./linux-guarantees.ts";
+import { enforcedBy } from "./linux-tree.ts";
 import type { PipeEnds, Platform } from "./platform.ts";
 import { Tags } from "./tag.ts";
 
@@ -47,6 +48,7 @@ export function createLinux(): Platform {
 			atomicBytes: PIPE_BUF,
 		},
 		enforceable: new Set(LIMIT_NAMES),
+		enforcedBy,
 		prepareServer() {
 			prepare(libc);
 			adoptions = new Adoptions(

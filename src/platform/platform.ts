@@ -41,6 +41,8 @@ export interface Tree {
 	 * undefined where the system isn't asked.
 	 */
 	proportionalMemory(): number | undefined;
+	/** What holds it to a limit, in words; undefined for one that it can't be held to. */
+	enforcedBy(name: LimitName): string | undefined;
 	/** Lets each member, and whatever it starts, open no more than `count` descriptors. */
 	limitDescriptors(count: number): void;
 	/** The most descriptors that one member has open; undefined where the system isn't asked. */
@@ -115,6 +117,8 @@ export interface Platform {
 		| undefined;
 	/** The resource limits that a tree can be held to here. */
 	readonly enforceable: ReadonlySet<LimitName>;
+	/** What would hold a tree that is started now to a limit; see `Tree.enforcedBy`. */
+	enforcedBy(name: LimitName): string | undefined;
 	/**
 	 * Prepares this process, once, before it starts any other.
 	 *

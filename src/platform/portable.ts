@@ -12,6 +12,7 @@ export function createPortable(): Platform {
 		prepareServer() {},
 		// A tree can't be measured as a whole here.
 		enforceable: new Set(),
+		enforcedBy: () => undefined,
 		hasCapabilities: () => false,
 		keepOut() {},
 		reaped() {},
@@ -63,6 +64,10 @@ class PortableTree implements Tree {
 	forget(): void {}
 
 	proportionalMemory(): undefined {
+		return undefined;
+	}
+
+	enforcedBy(): undefined {
 		return undefined;
 	}
 

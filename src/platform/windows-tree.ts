@@ -131,6 +131,10 @@ export class WindowsTree implements Tree {
 		return undefined;
 	}
 
+	enforcedBy(): undefined {
+		return undefined;
+	}
+
 	limitDescriptors(): void {
 		throw new Error("descriptors can't be limited on this system");
 	}

@@ -39,6 +39,7 @@ export function createWindows(): Platform {
 	return {
 		pipes: undefined,
 		enforceable: new Set(),
+		enforcedBy: () => undefined,
 		prepareServer(start) {
 			startSelf = start;
 			isDeaf = ignoresCtrlC(kernel);

@@ -1,7 +1,7 @@
 import type { Config } from "../config/schema.ts";
 import type { Guarantee, Platform } from "../platform/platform.ts";
 import { LIMIT_NAMES, type LimitName } from "../security/resources.ts";
-import { ENFORCED_BY } from "./limits.ts";
+import { enforcedBy } from "./limits.ts";
 
 const PROMISES: Readonly<Record<LimitName, string>> = {
 	maxCpuPercent: "A tree uses no more CPU than its limit",
@@ -52,7 +52,7 @@ export function guarantees(
 			how: `ended after ${config.maxProcessLifetime} s (maxProcessLifetime)`,
 		},
 		...platform.guarantees(),
-		...LIMIT_NAMES.map((name) => limit(name, platform)),
+		...LIMIT_NAMES.map((name) => limit(name, platform, config)),
 		...UNBUILT.map(([id, promise]) => ({
 			id,
 			promise,
@@ -73,19 +73,25 @@ function auditLog({ enableAuditLog }: Config): Guarantee {
 	};
 }
 
-function limit(name: LimitName, { enforceable }: Platform): Guarantee {
-	const how = ENFORCED_BY[name];
-	const isHeld = enforceable.has(name);
+function limit(
+	name: LimitName,
+	platform: Platform,
+	{ strictResourceEnforcement }: Config,
+): Guarantee {
+	const how = platform.enforceable.has(name)
+		? enforcedBy(name, platform, strictResourceEnforcement)
+		: undefined;
 	return {
 		id: `limits.${name}`,
 		promise: PROMISES[name],
-		by: !isHeld
-			? "unavailable"
-			: how.startsWith("the kernel")
-				? "kernel"
-				: "server",
-		how: isHeld
-			? how
-			: "not on this system; a configuration that asks for it ends the start",
+		by:
+			how === undefined
+				? "unavailable"
+				: how.startsWith("the kernel")
+					? "kernel"
+					: "server",
+		how:
+			how ??
+			"not on this system; a configuration that asks for it ends the start",
 	};
 }

@@ -1,3 +1,4 @@
+import { BY_ENDING } from "../platform/enforced-by.ts";
 import type { Tree, TreeSample } from "../platform/platform.ts";
 import type { LimitName, Limits } from "../security/resources.ts";
 import type { Cause, ManagedProcess } from "./process.ts";
@@ -19,14 +20,22 @@ export interface Breach {
 	readonly message: string;
 }
 
-/** What holds a process to each limit, in words. */
-export const ENFORCED_BY: Readonly<Record<LimitName, string>> = {
-	maxCpuPercent: "the server, which pauses the tree",
-	maxMemoryMB: "the server, which ends the tree",
-	maxCpuTime: "the server, which ends the tree",
-	maxProcesses: "the server, which ends the tree",
-	maxFileDescriptors: "the kernel (RLIMIT_NOFILE)",
-};
+/**
+ * What holds processes to a limit, in words; undefined for one that they can't be held to.
+ *
+ * @param by a tree that has started, or, of those to come, the platform
+ * @param strict CPU above its limit is a breach
+ */
+export function enforcedBy(
+	name: LimitName,
+	by: Pick<Tree, "enforcedBy">,
+	strict: boolean,
+): string | undefined {
+	const words = by.enforcedBy(name);
+	return strict && words !== undefined && name === "maxCpuPercent"
+		? BY_ENDING
+		: words;
+}
 
 /** The CPU that a tree used and may use, in milliseconds. */
 interface CpuAccount {

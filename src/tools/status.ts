@@ -1,6 +1,7 @@
 import { z } from "zod";
+import type { Config } from "../config/schema.ts";
 import type { Usage } from "../process/figures.ts";
-import { ENFORCED_BY } from "../process/limits.ts";
+import { enforcedBy } from "../process/limits.ts";
 import type { ProcessManager } from "../process/manager.ts";
 import type { ManagedProcess } from "../process/process.ts";
 import { STATES } from "../process/process.ts";
@@ -97,7 +98,7 @@ export const processGetStats = defineTool({
 			state: process.state,
 			...figures,
 			uptime: process.uptime,
-			limits: limitsOf(process, figures),
+			limits: limitsOf(process, figures, manager.config),
 			...(includeHistory && { history: manager.monitor.history(process) }),
 		};
 	},
@@ -115,8 +116,10 @@ const UNITS: Readonly<Record<LimitName, string>> = {
 function limitsOf(
 	process: ManagedProcess,
 	usage: Usage,
+	config: Pick<Config, "strictResourceEnforcement">,
 ): z.input<typeof limit>[] {
 	const { deadlines, limits } = process.identity;
+	const { strictResourceEnforcement: strict } = config;
 	const used: Readonly<Record<LimitName, number>> = {
 		maxCpuPercent: usage.cpuPercent,
 		maxMemoryMB: usage.memoryMB,
@@ -137,7 +140,7 @@ function limitsOf(
 			limit: limits[name],
 			used: used[name],
 			unit: UNITS[name],
-			enforcedBy: ENFORCED_BY[name],
+			enforcedBy: enforcedBy(name, process.tree, strict) ?? "nothing",
 		})),
 		...times.map(([name, value]) => ({
 			name,
