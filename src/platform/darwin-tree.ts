@@ -113,6 +113,8 @@ export class DarwinTree implements Tree {
 		return undefined;
 	}
 
+	restrain(): void {}
+
 	enforcedBy(name: LimitName): string | undefined {
 		return byServer(name);
 	}

@@ -12,6 +12,7 @@ const KERNEL32 = {
 	CreateToolhelp32Snapshot: { args: ["u32", "u32"], returns: "u64" },
 	FreeConsole: { args: [], returns: "i32" },
 	GenerateConsoleCtrlEvent: { args: ["u32", "u32"], returns: "i32" },
+	GetActiveProcessorCount: { args: ["u16"], returns: "u32" },
 	GetConsoleProcessList: { args: ["ptr", "u32"], returns: "u32" },
 	GetCurrentProcess: { args: [], returns: "u64" },
 	GetProcessIoCounters: { args: ["u64", "ptr"], returns: "i32" },
@@ -47,6 +48,8 @@ const IPHLPAPI = {
 } as const;
 
 const NTDLL = {
+	NtResumeProcess: { args: ["u64"], returns: "i32" },
+	NtSuspendProcess: { args: ["u64"], returns: "i32" },
 	RtlGetCurrentPeb: { args: [], returns: "ptr" },
 } as const;
 
@@ -58,6 +61,7 @@ const USER32 = {
 
 export type Kernel32 = ReturnType<typeof openKernel32>;
 export type Iphlpapi = ReturnType<typeof openIphlpapi>;
+export type Ntdll = ReturnType<typeof openNtdll>;
 export type User32 = ReturnType<typeof openUser32>;
 
 /**
@@ -71,6 +75,10 @@ export function openKernel32() {
 
 export function openIphlpapi(kernel: Kernel32) {
 	return dlopen(systemFile(kernel, "iphlpapi.dll"), IPHLPAPI).symbols;
+}
+
+export function openNtdll(kernel: Kernel32) {
+	return dlopen(systemFile(kernel, "ntdll.dll"), NTDLL).symbols;
 }
 
 export function openUser32(kernel: Kernel32) {
@@ -87,8 +95,7 @@ const IGNORES_CTRL_C = 1;
  * and whatever it starts (Microsoft, "SetConsoleCtrlHandler"). No function tells.
  */
 export function ignoresCtrlC(kernel: Kernel32): boolean {
-	const path = systemFile(kernel, "ntdll.dll");
-	const block = dlopen(path, NTDLL).symbols.RtlGetCurrentPeb();
+	const block = openNtdll(kernel).RtlGetCurrentPeb();
 	if (block === null) return false;
 	const parameters = read.ptr(block, PROCESS_PARAMETERS) as Pointer;
 	return (read.u32(parameters, CONSOLE_FLAGS) & IGNORES_CTRL_C) !== 0;
@@ -161,16 +168,18 @@ function textAt(view: DataView, start: number): string {
 const PROCESS_TERMINATE = 0x0001;
 const PROCESS_VM_READ = 0x0010;
 const PROCESS_SET_QUOTA = 0x0100;
+const PROCESS_SUSPEND_RESUME = 0x0800;
 /** Wine asks for it where Windows would take PROCESS_QUERY_LIMITED_INFORMATION. */
 const PROCESS_QUERY_INFORMATION = 0x0400;
 const SYNCHRONIZE = 0x0010_0000;
 const WAIT_TIMEOUT = 0x102;
 
-/** What a process is opened for: to look at it, or also to put it into a job and to end it. */
+/** What a process is opened for: to look at it, also to put it into a job and to end it, or to hold it up. */
 const LOOK = PROCESS_QUERY_INFORMATION | SYNCHRONIZE;
 export const RIGHTS = {
 	look: LOOK | PROCESS_VM_READ,
 	rule: LOOK | PROCESS_TERMINATE | PROCESS_SET_QUOTA,
+	pause: LOOK | PROCESS_SUSPEND_RESUME,
 } as const;
 
 /**
@@ -202,18 +211,32 @@ export function timesOf(
 	return { created, cpu: inKernel + inUser };
 }
 
-/** sizeof(PROCESS_MEMORY_COUNTERS) and the place of WorkingSetSize in it. */
+/** sizeof(PROCESS_MEMORY_COUNTERS) and the places of two sizes in it. */
 const MEMORY_COUNTERS_SIZE = 72;
+const PEAK_WORKING_SET_SIZE = 8;
 const WORKING_SET_SIZE = 16;
 
-/** Bytes of a process that are in memory; 0 where it can't be asked. */
-export function workingSetOf(kernel: Kernel32, process: Handle): number {
+/** Bytes of a process that are in memory, and the most that were; 0 where it can't be asked. */
+export function workingSetOf(
+	kernel: Kernel32,
+	process: Handle,
+): { readonly now: number; readonly peak: number } {
 	const counters = new DataView(new ArrayBuffer(MEMORY_COUNTERS_SIZE));
 	counters.setUint32(0, MEMORY_COUNTERS_SIZE, true);
 	const at = ptr(counters);
-	return kernel.K32GetProcessMemoryInfo(process, at, MEMORY_COUNTERS_SIZE) === 0
-		? 0
-		: Number(counters.getBigUint64(WORKING_SET_SIZE, true));
+	// Where it fails, they are 0 still.
+	kernel.K32GetProcessMemoryInfo(process, at, MEMORY_COUNTERS_SIZE);
+	return {
+		now: Number(counters.getBigUint64(WORKING_SET_SIZE, true)),
+		peak: Number(counters.getBigUint64(PEAK_WORKING_SET_SIZE, true)),
+	};
+}
+
+const ALL_PROCESSOR_GROUPS = 0xffff;
+
+/** Logical processors of the whole machine, of which shares of all are reckoned. */
+export function processorCount(kernel: Kernel32): number {
+	return kernel.GetActiveProcessorCount(ALL_PROCESSOR_GROUPS);
 }
 
 /** Bytes that a process read and wrote: files, pipes and devices (IO_COUNTERS). */

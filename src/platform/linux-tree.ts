@@ -182,6 +182,8 @@ export class LinuxTree implements Tree, Family {
 			: undefined;
 	}
 
+	restrain(): void {}
+
 	enforcedBy(name: LimitName): string | undefined {
 		return enforcedBy(name);
 	}

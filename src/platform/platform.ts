@@ -1,4 +1,4 @@
-import type { LimitName } from "../security/resources.ts";
+import type { LimitName, Limits } from "../security/resources.ts";
 
 /** What runs the guard (see `Guard`), where there are shells. */
 export const SHELL = "/bin/sh";
@@ -41,6 +41,8 @@ export interface Tree {
 	 * undefined where the system isn't asked.
 	 */
 	proportionalMemory(): number | undefined;
+	/** Has the system hold the tree to those limits that it can, as `enforcedBy` then tells. */
+	restrain(limits: Limits): void;
 	/** What holds it to a limit, in words; undefined for one that it can't be held to. */
 	enforcedBy(name: LimitName): string | undefined;
 	/** Lets each member, and whatever it starts, open no more than `count` descriptors. */

@@ -67,6 +67,8 @@ class PortableTree implements Tree {
 		return undefined;
 	}
 
+	restrain(): void {}
+
 	enforcedBy(): undefined {
 		return undefined;
 	}

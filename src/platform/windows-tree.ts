@@ -1,21 +1,37 @@
-import { type Held, hold, holdDescendants, type Job, KILLED } from "./job.ts";
+import type { LimitName, Limits } from "../security/resources.ts";
+import { byServer } from "./enforced-by.ts";
+import { cpuRate, type Held, hold, type Job } from "./job.ts";
 import {
-	allProcesses,
 	type Handle,
 	type Iphlpapi,
 	ioOf,
 	isRunning,
 	type Kernel32,
+	type Ntdll,
 	openProcess,
+	type ProcessEntry,
+	processorCount,
 	timesOf,
 	workingSetOf,
 } from "./kernel32.ts";
+import { Pause, type Suspender } from "./pause.ts";
 import type { Signal, Tree, TreeSample } from "./platform.ts";
+import type { Snapshot } from "./snapshot.ts";
 import { listeningPorts } from "./tcp-table.ts";
+import { Counter, type Seen } from "./totals.ts";
+import {
+	fill,
+	heldMembers,
+	jobMembers,
+	type Members,
+} from "./windows-members.ts";
 
 /** What trees are looked at and ended with. */
 export interface Means {
 	readonly kernel: Kernel32;
+	/** Opened when it is first needed. */
+	readonly nt: () => Ntdll;
+	readonly snapshot: Snapshot;
 	/** Opened when it is first needed. */
 	readonly tcp: () => Iphlpapi;
 	/** Asks processes to end; see `sendInterrupt`. */
@@ -27,20 +43,39 @@ export interface Means {
 /** The system's unit of time is 100 ns. */
 const UNITS_PER_SECOND = 1e7;
 
-/** How the members of a tree are known. */
-interface Members {
-	pids(): number[];
-	/** Whether an open process is one: its pid alone could be another's by now. */
-	has(pid: number, process: Handle): boolean;
-	kill(): void;
-	/** What ended members used, too; undefined where nobody counts that. */
-	accounting(): ReturnType<Job["accounting"]>;
-	close(): void;
+/** What holds a tree to its share of CPU where the system does. */
+export const BY_RATE = "the kernel (a Job Object's CPU rate)";
+
+/**
+ * How many processes a tree with a limit may have before the system refuses more:
+ * far enough above it that no tree within it meets that, with a console's host
+ * for each member, and no farther than a look can find.
+ */
+export function mostProcesses(limit: number): number {
+	return Math.min(limit * 4 + 16, 2 ** 32 - 1);
+}
+
+/** One member, as a look finds it. */
+interface Look extends Seen {
+	/** Units of 100 ns. */
+	readonly cpu: number;
+	readonly memory: ReturnType<typeof workingSetOf>;
+	/** Bytes. */
+	readonly read: number;
+	readonly written: number;
 }
 
 /** A started process and all that it started. */
 export class WindowsTree implements Tree {
 	readonly #members: Members;
+	readonly #job: Job | undefined;
+	readonly #pause: Pause;
+	readonly #cpu = new Counter();
+	readonly #read = new Counter();
+	readonly #written = new Counter();
+	/** What holds a console that nobody sees; it was started by the system. */
+	#consoles: ReadonlySet<number> = new Set();
+	#isCapped = false;
 	/** Undefined where it was gone at once. */
 	readonly #leader: Handle | undefined;
 
@@ -60,18 +95,28 @@ export class WindowsTree implements Tree {
 		if (first) held.set(leader, first);
 		if (job && fill(job, kernel, held)) {
 			for (const { handle } of held.values()) kernel.CloseHandle(handle);
+			this.#job = job;
 			this.#members = jobMembers(job);
 		} else {
 			job?.close();
 			this.#members = heldMembers(kernel, held);
 		}
+		this.#pause = new Pause(suspender(means, this.#members));
 	}
 
 	signal(...signals: readonly Signal[]): void {
 		for (const signal of signals) {
 			if (signal === "SIGKILL") this.#members.kill();
+			if (signal === "SIGSTOP") this.#pause.suspend(this.#programs());
+			// What is to hear a Ctrl+C has to run.
+			if (signal === "SIGTERM" || signal === "SIGCONT") this.#pause.resume();
 			if (signal === "SIGTERM") this.means.interrupt(this.alive());
 		}
+	}
+
+	/** Members without the hosts of their consoles, through which they are asked to end. */
+	#programs(): readonly number[] {
+		return this.alive().filter((pid) => !this.#consoles.has(pid));
 	}
 
 	hasLeaderEnded(): boolean {
@@ -87,35 +132,50 @@ export class WindowsTree implements Tree {
 	async sample(): Promise<TreeSample | undefined> {
 		const pids = this.#members.pids();
 		if (pids.length === 0) return undefined;
+		const looks = pids.flatMap((pid) => this.#look(pid) ?? []);
+		const entries = this.means.snapshot.of(pids);
+		this.#consoles = new Set(
+			entries.filter(isConsole).map((entry) => entry.pid),
+		);
+		const programs = entries.filter((entry) => !isConsole(entry));
+		const all = this.#job?.accounting();
+		const sum = (of: (look: Look) => number) =>
+			looks.reduce((total, look) => total + of(look), 0);
+		return {
+			processCount: programs.length,
+			threadCount: programs.reduce((total, { threads }) => total + threads, 0),
+			cpuSeconds:
+				this.#cpu.add(looks, ({ cpu }) => cpu, all?.cpu) / UNITS_PER_SECOND,
+			memoryBytes: sum(({ memory }) => memory.now),
+			peakMemoryBytes: Math.max(0, ...looks.map(({ memory }) => memory.peak)),
+			ioReadBytes: this.#read.add(looks, ({ read }) => read, all?.read),
+			ioWriteBytes: this.#written.add(
+				looks,
+				({ written }) => written,
+				all?.written,
+			),
+		};
+	}
+
+	#look(pid: number): Look | undefined {
 		const { kernel } = this.means;
-		let cpu = 0n;
-		let [memoryBytes, read, written] = [0, 0, 0];
-		for (const pid of pids) {
-			const process = openProcess(kernel, pid, "look");
-			if (process === 0n) continue;
-			if (this.#members.has(pid, process)) {
-				cpu += timesOf(kernel, process)?.cpu ?? 0n;
-				memoryBytes += workingSetOf(kernel, process);
-				const io = ioOf(kernel, process);
-				read += io?.read ?? 0;
-				written += io?.written ?? 0;
-			}
+		const process = openProcess(kernel, pid, "look");
+		if (process === 0n) return undefined;
+		try {
+			const isOurs = this.#members.has(pid, process);
+			const times = isOurs ? timesOf(kernel, process) : undefined;
+			if (!times) return undefined;
+			const io = ioOf(kernel, process) ?? { read: 0, written: 0 };
+			return {
+				pid,
+				startTime: Number(times.created),
+				cpu: Number(times.cpu),
+				memory: workingSetOf(kernel, process),
+				...io,
+			};
+		} finally {
 			kernel.CloseHandle(process);
 		}
-		const all = this.#members.accounting();
-		const among = new Set(pids);
-		// What holds a console that nobody sees was started by the system.
-		const entries = allProcesses(kernel).filter(
-			({ pid, name }) => among.has(pid) && name.toLowerCase() !== "conhost.exe",
-		);
-		return {
-			processCount: entries.length,
-			threadCount: entries.reduce((sum, { threads }) => sum + threads, 0),
-			cpuSeconds: Number(all?.cpu ?? cpu) / UNITS_PER_SECOND,
-			memoryBytes,
-			ioReadBytes: all?.read ?? read,
-			ioWriteBytes: all?.written ?? written,
-		};
 	}
 
 	listeningPorts(): readonly number[] | undefined {
@@ -123,6 +183,7 @@ export class WindowsTree implements Tree {
 	}
 
 	forget(): void {
+		this.#pause.resume();
 		this.#members.close();
 		if (this.#leader !== undefined) this.means.kernel.CloseHandle(this.#leader);
 	}
@@ -131,8 +192,20 @@ export class WindowsTree implements Tree {
 		return undefined;
 	}
 
-	enforcedBy(): undefined {
-		return undefined;
+	/** Of processes too, but as a second line: their limit is this server's to hold. */
+	restrain({ maxCpuPercent, maxProcesses }: Limits): void {
+		const { kernel } = this.means;
+		if (maxProcesses !== undefined)
+			this.#job?.limitProcesses(mostProcesses(maxProcesses));
+		if (maxCpuPercent === undefined) return;
+		const rate = cpuRate(maxCpuPercent, processorCount(kernel));
+		this.#isCapped = rate !== undefined && this.#job?.limitCpu(rate) === true;
+	}
+
+	enforcedBy(name: LimitName): string | undefined {
+		return name === "maxCpuPercent" && this.#isCapped
+			? BY_RATE
+			: byServer(name);
 	}
 
 	limitDescriptors(): void {
@@ -144,46 +217,21 @@ export class WindowsTree implements Tree {
 	}
 }
 
-/**
- * Puts a process into a job, and then what it had started before: the runtime's
- * own job, which it is in from its start, lets such children out.
- */
-function fill(job: Job, kernel: Kernel32, held: Map<number, Held>): boolean {
-	for (const { handle } of held.values())
-		if (!job.add(handle) && isRunning(kernel, handle)) return false;
-	holdDescendants(kernel, held);
-	for (const { handle } of held.values()) if (!job.has(handle)) job.add(handle);
-	return true;
+function isConsole({ name }: ProcessEntry): boolean {
+	return name.toLowerCase() === "conhost.exe";
 }
 
-function jobMembers(job: Job): Members {
+/** Suspends members alone: a pid could be another's by now. */
+function suspender({ kernel, nt }: Means, members: Members): Suspender {
 	return {
-		pids: () => job.pids(),
-		has: (_, process) => job.has(process),
-		kill: () => job.kill(),
-		accounting: () => job.accounting(),
-		close: () => job.close(),
-	};
-}
-
-/** Without a job: what is found by its parent's pid, held so that no pid changes its meaning. */
-function heldMembers(kernel: Kernel32, held: Map<number, Held>): Members {
-	const living = () => {
-		holdDescendants(kernel, held);
-		// One that has ended may still be the parent of those that live.
-		return [...held].filter(([, { handle }]) => isRunning(kernel, handle));
-	};
-	return {
-		pids: () => living().map(([pid]) => pid),
-		has: (pid) => held.has(pid),
-		kill() {
-			for (const [, { handle }] of living())
-				kernel.TerminateProcess(handle, KILLED);
+		open(pid) {
+			const process = openProcess(kernel, pid, "pause");
+			if (process === 0n || members.has(pid, process)) return process;
+			kernel.CloseHandle(process);
+			return 0n;
 		},
-		accounting: () => undefined,
-		close() {
-			for (const { handle } of held.values()) kernel.CloseHandle(handle);
-			held.clear();
-		},
+		suspend: (process) => nt().NtSuspendProcess(process) >= 0,
+		resume: (process) => void nt().NtResumeProcess(process),
+		close: (process) => void kernel.CloseHandle(process),
 	};
 }

@@ -1,14 +1,21 @@
 import { diagnose, messageOf } from "../errors.ts";
-import { Job } from "./job.ts";
+import { LIMIT_NAMES } from "../security/resources.ts";
+import { byServer } from "./enforced-by.ts";
+import { Job, WHOLE_MACHINE } from "./job.ts";
 import {
+	allProcesses,
 	type Iphlpapi,
 	ignoresCtrlC,
+	type Kernel32,
+	type Ntdll,
 	openIphlpapi,
 	openKernel32,
+	openNtdll,
 } from "./kernel32.ts";
 import type { Enclosure, Platform, StartSelf } from "./platform.ts";
+import { Snapshot } from "./snapshot.ts";
 import { guarantees } from "./windows-guarantees.ts";
-import { type Means, WindowsTree } from "./windows-tree.ts";
+import { BY_RATE, type Means, WindowsTree } from "./windows-tree.ts";
 
 /** The argument with which this program asks processes to end; see `sendInterrupt`. */
 export const INTERRUPT = "interrupt";
@@ -19,10 +26,18 @@ export function createWindows(): Platform {
 	let startSelf: StartSelf = () => {};
 	/** This process and everything below it; undefined in one that is no server. */
 	let all: Job | undefined;
+	/** Whether a Job Object can be held to a share of CPU; undefined until it matters. */
+	let canCap: boolean | undefined;
 	/** Whether this process ignores Ctrl+C, as its client wants it. */
 	let isDeaf = false;
+	let nt: Ntdll | undefined;
 	const means: Means = {
 		kernel,
+		nt() {
+			nt ??= openNtdll(kernel);
+			return nt;
+		},
+		snapshot: new Snapshot(() => allProcesses(kernel)),
 		tcp() {
 			tcp ??= openIphlpapi(kernel);
 			return tcp;
@@ -38,8 +53,14 @@ export function createWindows(): Platform {
 	};
 	return {
 		pipes: undefined,
-		enforceable: new Set(),
-		enforcedBy: () => undefined,
+		enforceable: new Set(
+			LIMIT_NAMES.filter((name) => byServer(name) !== undefined),
+		),
+		enforcedBy(name) {
+			if (name !== "maxCpuPercent") return byServer(name);
+			canCap ??= capsCpu(kernel);
+			return canCap ? BY_RATE : byServer(name);
+		},
 		prepareServer(start) {
 			startSelf = start;
 			isDeaf = ignoresCtrlC(kernel);
@@ -67,6 +88,18 @@ export function createWindows(): Platform {
 			diagnose(messageOf(error));
 		}
 		return undefined;
+	}
+}
+
+/** Tries on an empty job whether the system takes a share of CPU. */
+function capsCpu(kernel: Kernel32): boolean {
+	try {
+		const job = new Job(kernel);
+		const works = job.limitCpu(WHOLE_MACHINE);
+		job.close();
+		return works;
+	} catch {
+		return false;
 	}
 }
 

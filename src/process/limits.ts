@@ -1,4 +1,4 @@
-import { BY_ENDING } from "../platform/enforced-by.ts";
+import { BY_ENDING, BY_PAUSING } from "../platform/enforced-by.ts";
 import type { Tree, TreeSample } from "../platform/platform.ts";
 import type { LimitName, Limits } from "../security/resources.ts";
 import type { Cause, ManagedProcess } from "./process.ts";
@@ -89,7 +89,8 @@ export class LimitJudge {
 		const { maxCpuPercent } = this.limits;
 		if (breach || maxCpuPercent === undefined) return breach;
 		if (this.strict) return this.#strictBreach(sample, maxCpuPercent);
-		throttle(tree, this.#cpu, sample, maxCpuPercent);
+		if (tree.enforcedBy("maxCpuPercent") === BY_PAUSING)
+			throttle(tree, this.#cpu, sample, maxCpuPercent);
 		return undefined;
 	}
 

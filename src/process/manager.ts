@@ -214,6 +214,10 @@ export class ProcessManager {
 		if (maxFileDescriptors !== undefined)
 			process.tree.limitDescriptors(maxFileDescriptors);
 		const strict = this.config.strictResourceEnforcement;
+		// Where it is to end the tree, nothing may keep it from using too much CPU.
+		process.tree.restrain(
+			strict ? { ...sampled, maxCpuPercent: undefined } : sampled,
+		);
 		const judge = new LimitJudge(process, sampled, strict, (breach) => {
 			const { cause, message } = breach;
 			this.journal.breached(process, cause, message);

@@ -4,7 +4,13 @@
  * first process has ended before it is looked at. Prints what it saw as JSON.
  */
 import { Job } from "../../src/platform/job.ts";
-import { openIphlpapi, openKernel32 } from "../../src/platform/kernel32.ts";
+import {
+	allProcesses,
+	openIphlpapi,
+	openKernel32,
+	openNtdll,
+} from "../../src/platform/kernel32.ts";
+import { Snapshot } from "../../src/platform/snapshot.ts";
 import { WindowsTree } from "../../src/platform/windows-tree.ts";
 
 const [fixture = "", token = ""] = process.argv.slice(2);
@@ -12,6 +18,8 @@ const kernel = openKernel32();
 const asked: number[] = [];
 const means = {
 	kernel,
+	nt: () => openNtdll(kernel),
+	snapshot: new Snapshot(() => allProcesses(kernel)),
 	hear() {},
 	tcp: () => openIphlpapi(kernel),
 	interrupt: (pids: readonly number[]) => void asked.push(...pids),
@@ -75,7 +83,35 @@ async function late() {
 	return found;
 }
 
+/** A tree that is held up: asked for three times, let go on once. */
+async function paused() {
+	const child = start("burn");
+	const job = new Job(kernel);
+	const tree = new WindowsTree(child.pid, job, means);
+	tree.restrain({ maxCpuPercent: 50, maxProcesses: 10 });
+	await saysReady(child.stdout, 2);
+	const cpu = async () => (await tree.sample())?.cpuSeconds ?? 0;
+	const usedIn = async (milliseconds: number) => {
+		const before = await cpu();
+		await Bun.sleep(milliseconds);
+		return (await cpu()) - before;
+	};
+	const running = await usedIn(500);
+	tree.signal("SIGSTOP");
+	tree.signal("SIGSTOP", "SIGSTOP");
+	const stopped = await usedIn(500);
+	tree.signal("SIGCONT");
+	const again = await usedIn(500);
+	tree.signal("SIGCONT", "SIGSTOP", "SIGKILL");
+	const isGone = await until(() => tree.alive().length === 0);
+	await child.exited;
+	tree.forget();
+	const enforcedBy = tree.enforcedBy("maxCpuPercent");
+	return { running, stopped, again, isGone, enforcedBy };
+}
+
 const report = {
+	paused: await paused(),
 	withoutJob: await withoutJob(),
 	late: await late(),
 };
