@@ -102,10 +102,12 @@ function meterOf(libproc: LibProc): Meter {
 			return (
 				usage && {
 					cpuSeconds: usage.cpuSeconds,
+					childCpuSeconds: usage.childCpuSeconds,
 					// Private memory, compressed or not. Pages of files, so those of
 					// programs and libraries, aren't in it; a page that fork shares is,
 					// in each process that has touched it.
 					memoryBytes: usage.footprintBytes,
+					peakMemoryBytes: usage.peakFootprintBytes,
 					threads: libproc.task(pid)?.threads,
 					// Of disks alone: pipes, sockets and cached reads aren't counted.
 					ioReadBytes: usage.diskReadBytes,
