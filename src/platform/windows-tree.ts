@@ -47,9 +47,9 @@ const UNITS_PER_SECOND = 1e7;
 export const BY_RATE = "the kernel (a Job Object's CPU rate)";
 
 /**
- * How many processes a tree with a limit may have before the system refuses more:
- * far enough above it that no tree within it meets that, with a console's host
- * for each member, and no farther than a look can find.
+ * How many processes a tree with a limit may have before the system refuses more,
+ * so that none gets far between two looks. What keeps to its limit never meets
+ * it, also with a console, whose host is a process, for each member.
  */
 export function mostProcesses(limit: number): number {
 	return Math.min(limit * 4 + 16, 2 ** 32 - 1);

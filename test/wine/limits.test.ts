@@ -2,7 +2,14 @@ import { describe, expect, it, setDefaultTimeout } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { eventually } from "../support/server.ts";
-import { FIXTURE, missing, runProgram, WineServer } from "./wine.ts";
+import {
+	endProcessesWith,
+	FIXTURE,
+	missing,
+	runProgram,
+	runScript,
+	WineServer,
+} from "./wine.ts";
 
 setDefaultTimeout(120_000);
 
@@ -121,6 +128,23 @@ describe.skipIf(missing !== undefined)("under Windows, a limit", () => {
 		expect(
 			await server.ok("process_terminate", { pid, timeout: 20_000 }),
 		).toMatchObject({ terminationReason: "graceful", survivors: [] });
+	});
+
+	it("of CPU suspends a member once, and resumes it once", () => {
+		const token = `token-${crypto.randomUUID()}`;
+		const { stdout, stderr } = runScript("trees.ts", FIXTURE, token, "paused");
+		try {
+			const seen = JSON.parse(stdout);
+			expect(seen.running, stderr).toBeGreaterThan(0.1);
+			expect(seen.stopped).toBeLessThan(0.05);
+			expect(seen.again).toBeGreaterThan(0.1);
+			expect(seen).toMatchObject({
+				isGone: true,
+				enforcedBy: "the server, which pauses the tree",
+			});
+		} finally {
+			endProcessesWith(token);
+		}
 	});
 
 	it("of CPU ends the tree where enforcement is strict", async () => {

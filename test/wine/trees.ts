@@ -1,7 +1,7 @@
 /**
  * Runs under wine, with the runtime for Windows, where what a compiled program
- * does not come into can be tried: a tree without a Job Object, and one whose
- * first process has ended before it is looked at. Prints what it saw as JSON.
+ * does not come into can be tried: a tree without a Job Object, one whose first
+ * process has ended before it is looked at, and one that is paused. Prints what it saw as JSON.
  */
 import { Job } from "../../src/platform/job.ts";
 import {
@@ -13,7 +13,7 @@ import {
 import { Snapshot } from "../../src/platform/snapshot.ts";
 import { WindowsTree } from "../../src/platform/windows-tree.ts";
 
-const [fixture = "", token = ""] = process.argv.slice(2);
+const [fixture = "", token = "", what] = process.argv.slice(2);
 const kernel = openKernel32();
 const asked: number[] = [];
 const means = {
@@ -110,11 +110,10 @@ async function paused() {
 	return { running, stopped, again, isGone, enforcedBy };
 }
 
-const report = {
-	paused: await paused(),
-	withoutJob: await withoutJob(),
-	late: await late(),
-};
+const report =
+	what === "paused"
+		? await paused()
+		: { withoutJob: await withoutJob(), late: await late() };
 await new Promise((resolve) =>
 	process.stdout.write(JSON.stringify(report), resolve),
 );
