@@ -1,10 +1,10 @@
 import { ptr } from "bun:ffi";
 import {
 	allProcesses,
+	creationTime,
 	type Handle,
 	type Kernel32,
 	openProcess,
-	timesOf,
 } from "./kernel32.ts";
 
 const JOB_OBJECT_BASIC_PROCESS_ID_LIST = 3;
@@ -185,8 +185,8 @@ export interface Held {
 export function hold(kernel: Kernel32, pid: number): Held | undefined {
 	const handle = openProcess(kernel, pid, "rule");
 	if (handle === 0n) return undefined;
-	const times = timesOf(kernel, handle);
-	if (times) return { handle, created: times.created };
+	const created = creationTime(kernel, handle);
+	if (created !== undefined) return { handle, created };
 	kernel.CloseHandle(handle);
 	return undefined;
 }

@@ -15,14 +15,12 @@ const KERNEL32 = {
 	GetActiveProcessorCount: { args: ["u16"], returns: "u32" },
 	GetConsoleProcessList: { args: ["ptr", "u32"], returns: "u32" },
 	GetCurrentProcess: { args: [], returns: "u64" },
-	GetProcessIoCounters: { args: ["u64", "ptr"], returns: "i32" },
 	GetProcessTimes: {
 		args: ["u64", "ptr", "ptr", "ptr", "ptr"],
 		returns: "i32",
 	},
 	GetSystemDirectoryW: { args: ["ptr", "u32"], returns: "u32" },
 	IsProcessInJob: { args: ["u64", "u64", "ptr"], returns: "i32" },
-	K32GetProcessMemoryInfo: { args: ["u64", "ptr", "u32"], returns: "i32" },
 	OpenProcess: { args: ["u32", "i32", "u32"], returns: "u64" },
 	Process32FirstW: { args: ["u64", "ptr"], returns: "i32" },
 	Process32NextW: { args: ["u64", "ptr"], returns: "i32" },
@@ -48,6 +46,10 @@ const IPHLPAPI = {
 } as const;
 
 const NTDLL = {
+	NtQuerySystemInformation: {
+		args: ["i32", "ptr", "u32", "ptr"],
+		returns: "i32",
+	},
 	NtResumeProcess: { args: ["u64"], returns: "i32" },
 	NtSuspendProcess: { args: ["u64"], returns: "i32" },
 	RtlGetCurrentPeb: { args: [], returns: "ptr" },
@@ -166,7 +168,6 @@ function textAt(view: DataView, start: number): string {
 }
 
 const PROCESS_TERMINATE = 0x0001;
-const PROCESS_VM_READ = 0x0010;
 const PROCESS_SET_QUOTA = 0x0100;
 const PROCESS_SUSPEND_RESUME = 0x0800;
 /** Wine asks for it where Windows would take PROCESS_QUERY_LIMITED_INFORMATION. */
@@ -174,10 +175,9 @@ const PROCESS_QUERY_INFORMATION = 0x0400;
 const SYNCHRONIZE = 0x0010_0000;
 const WAIT_TIMEOUT = 0x102;
 
-/** What a process is opened for: to look at it, also to put it into a job and to end it, or to hold it up. */
+/** What a process is opened for: to put it into a job and to end it, or to hold it up. */
 const LOOK = PROCESS_QUERY_INFORMATION | SYNCHRONIZE;
 export const RIGHTS = {
-	look: LOOK | PROCESS_VM_READ,
 	rule: LOOK | PROCESS_TERMINATE | PROCESS_SET_QUOTA,
 	pause: LOOK | PROCESS_SUSPEND_RESUME,
 } as const;
@@ -198,38 +198,15 @@ export function isRunning(kernel: Kernel32, process: Handle): boolean {
 	return kernel.WaitForSingleObject(process, 0) === WAIT_TIMEOUT;
 }
 
-/** Times of a process, in units of 100 ns (FILETIME); undefined where it can't be asked. */
-export function timesOf(
+/** When a process was made, in units of 100 ns (FILETIME); undefined where it can't be asked. */
+export function creationTime(
 	kernel: Kernel32,
 	process: Handle,
-): { readonly created: bigint; readonly cpu: bigint } | undefined {
+): bigint | undefined {
 	const times = new BigUint64Array(4);
 	const at = (index: number) => ptr(times, index * 8);
-	if (kernel.GetProcessTimes(process, at(0), at(1), at(2), at(3)) === 0)
-		return undefined;
-	const [created = 0n, , inKernel = 0n, inUser = 0n] = times;
-	return { created, cpu: inKernel + inUser };
-}
-
-/** sizeof(PROCESS_MEMORY_COUNTERS) and the places of two sizes in it. */
-const MEMORY_COUNTERS_SIZE = 72;
-const PEAK_WORKING_SET_SIZE = 8;
-const WORKING_SET_SIZE = 16;
-
-/** Bytes of a process that are in memory, and the most that were; 0 where it can't be asked. */
-export function workingSetOf(
-	kernel: Kernel32,
-	process: Handle,
-): { readonly now: number; readonly peak: number } {
-	const counters = new DataView(new ArrayBuffer(MEMORY_COUNTERS_SIZE));
-	counters.setUint32(0, MEMORY_COUNTERS_SIZE, true);
-	const at = ptr(counters);
-	// Where it fails, they are 0 still.
-	kernel.K32GetProcessMemoryInfo(process, at, MEMORY_COUNTERS_SIZE);
-	return {
-		now: Number(counters.getBigUint64(WORKING_SET_SIZE, true)),
-		peak: Number(counters.getBigUint64(PEAK_WORKING_SET_SIZE, true)),
-	};
+	const worked = kernel.GetProcessTimes(process, at(0), at(1), at(2), at(3));
+	return worked === 0 ? undefined : times[0];
 }
 
 const ALL_PROCESSOR_GROUPS = 0xffff;
@@ -237,16 +214,4 @@ const ALL_PROCESSOR_GROUPS = 0xffff;
 /** Logical processors of the whole machine, of which shares of all are reckoned. */
 export function processorCount(kernel: Kernel32): number {
 	return kernel.GetActiveProcessorCount(ALL_PROCESSOR_GROUPS);
-}
-
-/** Bytes that a process read and wrote: files, pipes and devices (IO_COUNTERS). */
-export function ioOf(
-	kernel: Kernel32,
-	process: Handle,
-): { readonly read: number; readonly written: number } | undefined {
-	const counters = new BigUint64Array(6);
-	if (kernel.GetProcessIoCounters(process, ptr(counters)) === 0)
-		return undefined;
-	const [, , , read = 0n, written = 0n] = counters;
-	return { read: Number(read), written: Number(written) };
 }

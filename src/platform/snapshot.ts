@@ -1,7 +1,7 @@
-import type { ProcessEntry } from "./kernel32.ts";
+import type { SystemProcess } from "./system-processes.ts";
 
 /** Looks share a snapshot for so many times as long as it took to make. */
-const COST_FACTOR = 20;
+const COST_FACTOR = 5;
 
 /**
  * The system's processes by pid. To list them all takes milliseconds, and trees
@@ -9,17 +9,17 @@ const COST_FACTOR = 20;
  * list, as long as whom they look for is in it.
  */
 export class Snapshot {
-	#entries: ReadonlyMap<number, ProcessEntry> = new Map();
+	#entries: ReadonlyMap<number, SystemProcess> = new Map();
 	#expires = Number.NEGATIVE_INFINITY;
 
 	/** @param now milliseconds of a clock that doesn't jump */
 	constructor(
-		private readonly list: () => readonly ProcessEntry[],
+		private readonly list: () => readonly SystemProcess[],
 		private readonly now: () => number = () => performance.now(),
 	) {}
 
 	/** Those of the processes that are there; they were when it was called. */
-	of(pids: readonly number[]): readonly ProcessEntry[] {
+	of(pids: readonly number[]): readonly SystemProcess[] {
 		if (
 			this.now() >= this.#expires ||
 			pids.some((pid) => !this.#entries.has(pid))

@@ -4,21 +4,18 @@ import { cpuRate, type Held, hold, type Job } from "./job.ts";
 import {
 	type Handle,
 	type Iphlpapi,
-	ioOf,
 	isRunning,
 	type Kernel32,
 	type Ntdll,
 	openProcess,
-	type ProcessEntry,
 	processorCount,
-	timesOf,
-	workingSetOf,
 } from "./kernel32.ts";
 import { Pause, type Suspender } from "./pause.ts";
 import type { Signal, Tree, TreeSample } from "./platform.ts";
 import type { Snapshot } from "./snapshot.ts";
+import type { SystemProcess } from "./system-processes.ts";
 import { listeningPorts } from "./tcp-table.ts";
-import { Counter, type Seen } from "./totals.ts";
+import { Counter } from "./totals.ts";
 import {
 	fill,
 	heldMembers,
@@ -53,16 +50,6 @@ export const BY_RATE = "the kernel (a Job Object's CPU rate)";
  */
 export function mostProcesses(limit: number): number {
 	return Math.min(limit * 4 + 16, 2 ** 32 - 1);
-}
-
-/** One member, as a look finds it. */
-interface Look extends Seen {
-	/** Units of 100 ns. */
-	readonly cpu: number;
-	readonly memory: ReturnType<typeof workingSetOf>;
-	/** Bytes. */
-	readonly read: number;
-	readonly written: number;
 }
 
 /** A started process and all that it started. */
@@ -132,22 +119,22 @@ export class WindowsTree implements Tree {
 	async sample(): Promise<TreeSample | undefined> {
 		const pids = this.#members.pids();
 		if (pids.length === 0) return undefined;
-		const looks = pids.flatMap((pid) => this.#look(pid) ?? []);
-		const entries = this.means.snapshot.of(pids);
-		this.#consoles = new Set(
-			entries.filter(isConsole).map((entry) => entry.pid),
-		);
-		const programs = entries.filter((entry) => !isConsole(entry));
+		const looks = this.means.snapshot.of(pids);
+		this.#consoles = new Set(looks.filter(isConsole).map((look) => look.pid));
+		const programs = looks.filter((look) => !isConsole(look));
 		const all = this.#job?.accounting();
-		const sum = (of: (look: Look) => number) =>
+		const sum = (of: (look: SystemProcess) => number) =>
 			looks.reduce((total, look) => total + of(look), 0);
 		return {
 			processCount: programs.length,
 			threadCount: programs.reduce((total, { threads }) => total + threads, 0),
 			cpuSeconds:
 				this.#cpu.add(looks, ({ cpu }) => cpu, all?.cpu) / UNITS_PER_SECOND,
-			memoryBytes: sum(({ memory }) => memory.now),
-			peakMemoryBytes: Math.max(0, ...looks.map(({ memory }) => memory.peak)),
+			memoryBytes: sum(({ workingSet }) => workingSet),
+			peakMemoryBytes: Math.max(
+				0,
+				...looks.map(({ peakWorkingSet }) => peakWorkingSet),
+			),
 			ioReadBytes: this.#read.add(looks, ({ read }) => read, all?.read),
 			ioWriteBytes: this.#written.add(
 				looks,
@@ -155,27 +142,6 @@ export class WindowsTree implements Tree {
 				all?.written,
 			),
 		};
-	}
-
-	#look(pid: number): Look | undefined {
-		const { kernel } = this.means;
-		const process = openProcess(kernel, pid, "look");
-		if (process === 0n) return undefined;
-		try {
-			const isOurs = this.#members.has(pid, process);
-			const times = isOurs ? timesOf(kernel, process) : undefined;
-			if (!times) return undefined;
-			const io = ioOf(kernel, process) ?? { read: 0, written: 0 };
-			return {
-				pid,
-				startTime: Number(times.created),
-				cpu: Number(times.cpu),
-				memory: workingSetOf(kernel, process),
-				...io,
-			};
-		} finally {
-			kernel.CloseHandle(process);
-		}
 	}
 
 	listeningPorts(): readonly number[] | undefined {
@@ -217,7 +183,7 @@ export class WindowsTree implements Tree {
 	}
 }
 
-function isConsole({ name }: ProcessEntry): boolean {
+function isConsole({ name }: SystemProcess): boolean {
 	return name.toLowerCase() === "conhost.exe";
 }
 

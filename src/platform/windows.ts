@@ -3,7 +3,6 @@ import { LIMIT_NAMES } from "../security/resources.ts";
 import { byServer } from "./enforced-by.ts";
 import { Job, WHOLE_MACHINE } from "./job.ts";
 import {
-	allProcesses,
 	type Iphlpapi,
 	ignoresCtrlC,
 	type Kernel32,
@@ -14,6 +13,7 @@ import {
 } from "./kernel32.ts";
 import type { Enclosure, Platform, StartSelf } from "./platform.ts";
 import { Snapshot } from "./snapshot.ts";
+import { SystemProcesses } from "./system-processes.ts";
 import { guarantees } from "./windows-guarantees.ts";
 import { BY_RATE, type Means, WindowsTree } from "./windows-tree.ts";
 
@@ -31,13 +31,14 @@ export function createWindows(): Platform {
 	/** Whether this process ignores Ctrl+C, as its client wants it. */
 	let isDeaf = false;
 	let nt: Ntdll | undefined;
+	const processes = SystemProcesses.of(() => means.nt());
 	const means: Means = {
 		kernel,
 		nt() {
 			nt ??= openNtdll(kernel);
 			return nt;
 		},
-		snapshot: new Snapshot(() => allProcesses(kernel)),
+		snapshot: new Snapshot(() => processes.list()),
 		tcp() {
 			tcp ??= openIphlpapi(kernel);
 			return tcp;

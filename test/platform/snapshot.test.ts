@@ -10,9 +10,14 @@ function setUp(...pids: number[]) {
 			state.lists++;
 			return state.pids.map((pid) => ({
 				pid,
-				parent: 1,
-				threads: 2,
+				startTime: pid,
 				name: "a.exe",
+				threads: 2,
+				cpu: 0,
+				workingSet: 0,
+				peakWorkingSet: 0,
+				read: 0,
+				written: 0,
 			}));
 		},
 		() => state.now,
@@ -39,7 +44,7 @@ describe("a snapshot", () => {
 		state.pids.push(2);
 		expect(of(1, 2)).toEqual([1, 2]);
 		expect(state.lists).toBe(2);
-		state.now += 19;
+		state.now += 4;
 		of(1, 2);
 		expect(state.lists).toBe(2);
 		state.now += 1;

@@ -196,8 +196,9 @@ describe.skipIf(missing !== undefined)("under Windows, figures", () => {
 			60_000,
 		);
 		expect(seen).toEqual([...seen].sort((a, b) => a - b));
-		// It used 1.5 s of the processor in its own code, and was seen every second.
-		expect(after).toBeGreaterThan(0.5);
+		// It used 1.5 s in its own code, but for what came after the last look at it.
+		expect(after).toBeGreaterThan(1);
+		expect(after).toBeLessThan(3);
 		expect((await stats()).peakMemoryMB).toBeGreaterThan(0);
 		await server.ok("process_terminate", { pid, force: true });
 		expect((await stats()).cpuSeconds).toBeGreaterThanOrEqual(after);

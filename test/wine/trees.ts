@@ -5,21 +5,23 @@
  */
 import { Job } from "../../src/platform/job.ts";
 import {
-	allProcesses,
 	openIphlpapi,
 	openKernel32,
 	openNtdll,
 } from "../../src/platform/kernel32.ts";
 import { Snapshot } from "../../src/platform/snapshot.ts";
+import { SystemProcesses } from "../../src/platform/system-processes.ts";
 import { WindowsTree } from "../../src/platform/windows-tree.ts";
 
 const [fixture = "", token = "", what] = process.argv.slice(2);
 const kernel = openKernel32();
+const nt = openNtdll(kernel);
+const processes = SystemProcesses.of(() => nt);
 const asked: number[] = [];
 const means = {
 	kernel,
-	nt: () => openNtdll(kernel),
-	snapshot: new Snapshot(() => allProcesses(kernel)),
+	nt: () => nt,
+	snapshot: new Snapshot(() => processes.list()),
 	hear() {},
 	tcp: () => openIphlpapi(kernel),
 	interrupt: (pids: readonly number[]) => void asked.push(...pids),
