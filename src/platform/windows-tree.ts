@@ -60,8 +60,6 @@ export class WindowsTree implements Tree {
 	readonly #cpu = new Counter();
 	readonly #read = new Counter();
 	readonly #written = new Counter();
-	/** What holds a console that nobody sees; it was started by the system. */
-	#consoles: ReadonlySet<number> = new Set();
 	#isCapped = false;
 	/** Undefined where it was gone at once. */
 	readonly #leader: Handle | undefined;
@@ -94,16 +92,11 @@ export class WindowsTree implements Tree {
 	signal(...signals: readonly Signal[]): void {
 		for (const signal of signals) {
 			if (signal === "SIGKILL") this.#members.kill();
-			if (signal === "SIGSTOP") this.#pause.suspend(this.#programs());
+			if (signal === "SIGSTOP") this.#pause.suspend(this.alive());
 			// What is to hear a Ctrl+C has to run.
 			if (signal === "SIGTERM" || signal === "SIGCONT") this.#pause.resume();
 			if (signal === "SIGTERM") this.means.interrupt(this.alive());
 		}
-	}
-
-	/** Members without the hosts of their consoles, through which they are asked to end. */
-	#programs(): readonly number[] {
-		return this.alive().filter((pid) => !this.#consoles.has(pid));
 	}
 
 	hasLeaderEnded(): boolean {
@@ -120,13 +113,12 @@ export class WindowsTree implements Tree {
 		const pids = this.#members.pids();
 		if (pids.length === 0) return undefined;
 		const looks = this.means.snapshot.of(pids);
-		this.#consoles = new Set(looks.filter(isConsole).map((look) => look.pid));
 		const programs = looks.filter((look) => !isConsole(look));
 		const all = this.#job?.accounting();
 		const sum = (of: (look: SystemProcess) => number) =>
 			looks.reduce((total, look) => total + of(look), 0);
 		return {
-			processCount: programs.length,
+			processCount: processCount(looks),
 			threadCount: programs.reduce((total, { threads }) => total + threads, 0),
 			cpuSeconds:
 				this.#cpu.add(looks, ({ cpu }) => cpu, all?.cpu) / UNITS_PER_SECOND,
@@ -183,8 +175,17 @@ export class WindowsTree implements Tree {
 	}
 }
 
-function isConsole({ name }: SystemProcess): boolean {
+/** What holds a console that nobody sees is started by the system. */
+function isConsole({ name }: Pick<SystemProcess, "name">): boolean {
 	return name.toLowerCase() === "conhost.exe";
+}
+
+/** Members without the consoles' hosts; but more of those than others are programs of that name. */
+export function processCount(
+	members: readonly Pick<SystemProcess, "name">[],
+): number {
+	const consoles = members.filter(isConsole).length;
+	return Math.max(consoles, members.length - consoles);
 }
 
 /** Suspends members alone: a pid could be another's by now. */

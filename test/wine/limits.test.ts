@@ -1,7 +1,7 @@
 import { describe, expect, it, setDefaultTimeout } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { eventually } from "../support/server.ts";
+import { eventually, Scratch } from "../support/server.ts";
 import {
 	endProcessesWith,
 	FIXTURE,
@@ -9,6 +9,7 @@ import {
 	runProgram,
 	runScript,
 	WineServer,
+	windowsPath,
 } from "./wine.ts";
 
 setDefaultTimeout(120_000);
@@ -173,6 +174,14 @@ describe.skipIf(missing !== undefined)("under Windows, a limit", () => {
 			code: "INVALID_ARGUMENT",
 			details: { field: "resourceLimits.maxFileDescriptors" },
 		});
+		using scratch = new Scratch();
+		const config = { defaultResourceLimits: { maxFileDescriptors } };
+		const path = scratch.write("config.json", JSON.stringify(config));
+		const ended = runProgram("check", "--config", windowsPath(path));
+		expect(ended.exitCode).toBe(1);
+		expect(ended.stderr).toContain(
+			"defaultResourceLimits.maxFileDescriptors: can't be enforced on this machine",
+		);
 	});
 });
 

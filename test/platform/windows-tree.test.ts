@@ -1,6 +1,9 @@
 import { describe, expect, it } from "bun:test";
 import { cpuRate } from "../../src/platform/job.ts";
-import { mostProcesses } from "../../src/platform/windows-tree.ts";
+import {
+	mostProcesses,
+	processCount,
+} from "../../src/platform/windows-tree.ts";
 
 describe("the rate of a Job Object", () => {
 	it.each([
@@ -31,5 +34,19 @@ describe("the processes that the system lets a tree have", () => {
 	it("are never fewer because there are so many", () => {
 		for (const limit of [2 ** 30, 2 ** 32, Number.MAX_SAFE_INTEGER])
 			expect(mostProcesses(limit)).toBe(2 ** 32 - 1);
+	});
+});
+
+describe("the processes of a tree", () => {
+	const count = (...names: string[]) =>
+		processCount(names.map((name) => ({ name })));
+
+	it("are counted without the consoles that the system made", () => {
+		expect(count("a.exe", "conhost.exe", "b.exe")).toBe(2);
+		expect(count("a.exe", "ConHost.exe")).toBe(1);
+	});
+
+	it("don't hide behind a console's name", () => {
+		expect(count("a.exe", ...Array(50).fill("conhost.exe"))).toBe(50);
 	});
 });
