@@ -6,7 +6,7 @@ import {
 	McpError,
 } from "@modelcontextprotocol/sdk/types.js";
 import { CfWorkerJsonSchemaValidator } from "@modelcontextprotocol/sdk/validation/cfworker";
-import { diagnose } from "./errors.ts";
+import { diagnose, messageOf } from "./errors.ts";
 import type { ProcessManager } from "./process/manager.ts";
 import type { Ask } from "./security/confirmation.ts";
 import { type ServedTool, unknownTool } from "./tools/tool.ts";
@@ -33,7 +33,7 @@ export async function serveTools(
 	const server = new Server(
 		{ name: "mcp-process", version },
 		{
-			capabilities: { tools: {} },
+			capabilities: { tools: {}, logging: {} },
 			instructions: INSTRUCTIONS,
 			// The SDK's default compiles code from strings, which the executable forbids.
 			jsonSchemaValidator: new CfWorkerJsonSchemaValidator(),
@@ -55,6 +55,12 @@ export async function serveTools(
 		const canAsk = server.getClientCapabilities()?.elicitation?.form;
 		const ask = canAsk ? askThrough(server, signal) : undefined;
 		return tool.call(params?.arguments, { manager, agent, ask });
+	};
+	manager.onBreach = ({ pid, identity: { name } }, { cause, message }) => {
+		const data = { pid, ...(name !== undefined && { name }), cause, message };
+		server
+			.sendLoggingMessage({ level: "warning", logger: "limits", data })
+			.catch((error: unknown) => diagnose(messageOf(error)));
 	};
 	server.onerror = (error) => {
 		diagnose(`protocol: ${error.message}`);

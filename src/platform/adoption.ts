@@ -1,9 +1,4 @@
-import {
-	childrenOfMainThread,
-	hasEnded,
-	type ProcStat,
-	readStat,
-} from "./procfs.ts";
+import { childrenOfMainThread, type ProcStat, readStat } from "./procfs.ts";
 
 /** How old a look may be: none, of this turn of the event loop, or of the last second. */
 export type Age = "now" | "turn" | "recent";
@@ -45,13 +40,14 @@ export class Adoptions {
 	#last: readonly ProcStat[] = [];
 	#at = Number.NEGATIVE_INFINITY;
 	#isOfThisTurn = false;
+	#reaped = 0;
 
 	/**
-	 * @param wait reaps one ended child by its pid, without waiting for it
+	 * @param wait reaps one child by its pid if it has ended, without waiting for it
 	 * @param tagOf the tag that a process inherited
 	 */
 	constructor(
-		private readonly wait: (pid: number) => void,
+		private readonly wait: (pid: number) => boolean,
 		private readonly tagOf: (pid: number) => number | undefined,
 	) {}
 
@@ -122,11 +118,9 @@ export class Adoptions {
 		const living: ProcStat[] = [];
 		for (const pid of childrenOfMainThread(process.pid)) {
 			// Most children are this process's own, and there may be a thousand.
-			if (this.#own.has(pid)) continue;
+			if (this.#own.has(pid) || this.#reap(pid)) continue;
 			const stat = readStat(pid);
-			if (!stat) continue;
-			if (hasEnded(stat)) this.#reap(stat);
-			else if (!this.#private.has(stat.session)) living.push(stat);
+			if (stat && !this.#private.has(stat.session)) living.push(stat);
 		}
 		this.#recognize(living);
 		if (!this.#isOfThisTurn)
@@ -139,11 +133,20 @@ export class Adoptions {
 		return living;
 	}
 
-	#reap(stat: ProcStat): void {
-		const known = this.#orphans.get(stat.pid);
-		const family = known ? known.family : this.#familyOf(stat);
-		this.wait(stat.pid);
+	/** Whether a process had ended; there may be thousands, so that /proc is not read. */
+	#reap(pid: number): boolean {
+		const tag = this.tagOf(pid);
+		if (!this.wait(pid)) return false;
+		this.#reaped++;
+		const known = this.#orphans.get(pid);
+		const family = known ? known.family : this.#byTag(tag);
 		if (family) this.#ended.set(family, (this.#ended.get(family) ?? 0) + 1);
+		return true;
+	}
+
+	/** How many orphans have ended and been reaped so far. */
+	get reaped(): number {
+		return this.#reaped;
 	}
 
 	#recognize(living: readonly ProcStat[]): void {
@@ -162,13 +165,18 @@ export class Adoptions {
 	/** Whose orphan it is: by what it inherited, by session or group, or by having been seen. */
 	#familyOf({ pid, session, group }: ProcStat): Family | undefined {
 		const families = [...this.#families];
-		const tag = this.tagOf(pid);
 		return (
-			families.find((family) => tag !== undefined && family.tag === tag) ??
+			this.#byTag(this.tagOf(pid)) ??
 			families.find(({ leader }) => leader === session || leader === group) ??
 			families.find((family) =>
 				[pid, session, group].some((id) => family.hasSeen(id)),
 			)
 		);
+	}
+
+	#byTag(tag: number | undefined): Family | undefined {
+		if (tag === undefined) return undefined;
+		for (const family of this.#families) if (family.tag === tag) return family;
+		return undefined;
 	}
 }

@@ -1,7 +1,5 @@
 import { randomBytes } from "node:crypto";
 import {
-	accessSync,
-	constants,
 	existsSync,
 	mkdirSync,
 	readdirSync,
@@ -9,51 +7,11 @@ import {
 	rmdirSync,
 	writeFileSync,
 } from "node:fs";
-import { join, resolve } from "node:path";
-import { messageOf } from "../errors.ts";
+import { join } from "node:path";
 
-/** Where this process's control groups are, or why there are none for it. */
-export type CgroupHome =
-	| { readonly directory: string }
-	| { readonly reason: string };
-
-/**
- * The control group (cgroups(7), version 2) that this process is in, if it may
- * make groups below it and move processes there.
- *
- * @param mounts text of /proc/self/mountinfo
- * @param membership text of /proc/self/cgroup
- */
-export function findCgroupHome(mounts: string, membership: string): CgroupHome {
-	const root = mountPoint(mounts);
-	if (root === undefined) return { reason: "no cgroup version 2 is mounted" };
-	const path = /^0::(\/.*)$/m.exec(membership)?.[1];
-	// A path that leads out of the mount is that of another cgroup namespace.
-	if (path === undefined || path.startsWith("/.."))
-		return { reason: "this process is in no cgroup that it can see" };
-	const directory = resolve(root, `.${path}`);
-	try {
-		// What a start in a group below needs, by the rules of delegation
-		// (kernel's cgroup-v2.rst, "Delegation Containment").
-		for (const name of ["", "cgroup.procs"])
-			accessSync(join(directory, name), constants.W_OK);
-	} catch (error) {
-		return { reason: `${directory} is not this user's: ${messageOf(error)}` };
-	}
-	return { directory };
-}
-
-/** The first place where cgroup version 2 is mounted (proc_pid_mountinfo(5)). */
-function mountPoint(mounts: string): string | undefined {
-	for (const line of mounts.split("\n")) {
-		const [left = "", right = ""] = line.split(" - ", 2);
-		const [, , , root, place] = left.split(" ");
-		if (right.startsWith("cgroup2 ") && root === "/" && place)
-			return place.replace(/\\([0-7]{3})/g, (_, octal: string) =>
-				String.fromCharCode(Number.parseInt(octal, 8)),
-			);
-	}
-	return undefined;
+/** The name of a folder that no other server has. */
+export function serverGroupName(): string {
+	return `mcp-process-${process.pid}-${randomBytes(4).toString("hex")}`;
 }
 
 /** The control groups of one server: a folder, and one below it for each tree. */
@@ -68,8 +26,7 @@ export class Cgroups {
 	 *   (cgroup.kill, since Linux 5.14)
 	 */
 	static create(home: string): Cgroups {
-		const name = `mcp-process-${process.pid}-${randomBytes(4).toString("hex")}`;
-		const directory = join(home, name);
+		const directory = join(home, serverGroupName());
 		mkdirSync(directory);
 		removeStale(home);
 		const cgroups = new Cgroups(directory);
@@ -139,6 +96,15 @@ export class Cgroup {
 		}
 	}
 
+	/** Pauses every member, or lets all go on; none of them, and no parent, sees it happen. */
+	freeze(on: boolean): void {
+		try {
+			writeFileSync(join(this.directory, "cgroup.freeze"), on ? "1" : "0");
+		} catch {
+			// It was removed from outside.
+		}
+	}
+
 	/** Removes it and what its members made below it, once all of them have ended. */
 	remove(): void {
 		removeTree(this.directory);
@@ -146,7 +112,7 @@ export class Cgroup {
 }
 
 /** Removes what servers left that ended while something in it could not be ended. */
-function removeStale(home: string): void {
+export function removeStale(home: string): void {
 	for (const name of readdirSync(home)) {
 		const pid = /^mcp-process-(\d+)-/.exec(name)?.[1];
 		if (pid !== undefined && !existsSync(`/proc/${pid}`))
@@ -154,7 +120,8 @@ function removeStale(home: string): void {
 	}
 }
 
-function removeTree(directory: string): void {
+/** Removes an empty group, with what was made below it; one with members stays. */
+export function removeTree(directory: string): void {
 	try {
 		for (const entry of readdirSync(directory, { withFileTypes: true }))
 			if (entry.isDirectory()) removeTree(join(directory, entry.name));

@@ -1,5 +1,4 @@
-import type { LimitName } from "../security/resources.ts";
-import { byServer } from "./enforced-by.ts";
+import { enforcedByServer, type LimitName } from "../security/resources.ts";
 import type { Signal, Tree, TreeSample } from "./platform.ts";
 import type { ProcessEntry, ProcessTable } from "./process-table.ts";
 import { sendSignal } from "./signal.ts";
@@ -139,12 +138,6 @@ export class DarwinTree implements Tree {
 		return undefined;
 	}
 
-	restrain(): void {}
-
-	enforcedBy(name: LimitName): string | undefined {
-		return byServer(name);
-	}
-
 	limitDescriptors(): void {
 		throw new Error(
 			"macOS lets nobody limit another process's descriptors (setrlimit(2))",
@@ -152,6 +145,16 @@ export class DarwinTree implements Tree {
 	}
 
 	openDescriptors(): undefined {
+		return undefined;
+	}
+
+	enforcedBy(name: LimitName): string | undefined {
+		return enforcedByServer(name);
+	}
+
+	readonly isThrottled = false;
+
+	wasOutOfMemory(): undefined {
 		return undefined;
 	}
 

@@ -1,7 +1,6 @@
 import { diagnose, messageOf } from "../errors.ts";
-import { LIMIT_NAMES } from "../security/resources.ts";
+import { LIMITS_BY_LOOKS } from "../security/resources.ts";
 import { DarwinTree, type Meter } from "./darwin-tree.ts";
-import { byServer } from "./enforced-by.ts";
 import {
 	LibProc,
 	openLibSystem,
@@ -46,14 +45,12 @@ function create(): Platform {
 			: undefined,
 		// Nobody may set another process's rlimits here, and the runtime offers no
 		// place to set them between fork and exec.
-		enforceable: new Set(
-			LIMIT_NAMES.filter((name) => byServer(name) !== undefined),
-		),
-		enforcedBy: byServer,
+		enforceable: new Set(LIMITS_BY_LOOKS),
 		prepareServer() {},
 		hasCapabilities: () => false,
 		keepOut() {},
 		reaped() {},
+		reapedOrphans: 0,
 		// Launchd adopts and reaps what is orphaned. Who is in a group of his own
 		// is told here, living parent or not: in the guard's care before it matters.
 		// To be asked once a second also has every tree see what was started since.

@@ -1,8 +1,11 @@
 import { readFileSync } from "node:fs";
 import { diagnose, messageOf } from "../errors.ts";
 import type { Adoptions } from "./adoption.ts";
-import { type Cgroup, Cgroups, findCgroupHome } from "./cgroup.ts";
+import { type Cgroup, Cgroups } from "./cgroup.ts";
+import type { LimitGroup } from "./cgroup-limits.ts";
+import { findCgroupHome } from "./cgroup-mounts.ts";
 import { type Eyes, LinuxTree } from "./linux-tree.ts";
+import type { OomWatch } from "./oom.ts";
 import type { Enclosure, Tree } from "./platform.ts";
 import type { Tags } from "./tag.ts";
 
@@ -10,12 +13,19 @@ import type { Tags } from "./tag.ts";
 interface Bindings {
 	readonly tags: Tags;
 	readonly adoptions: Adoptions;
+	readonly oom: OomWatch;
 	readonly cgroups: Cgroups | { readonly reason: string };
+	/** Makes the group in which the kernel holds a tree to its limits; undefined where there are none. */
+	readonly limit: (group: string | undefined) => LimitGroup | undefined;
 }
+
+/** How often what a process started before it was put into its group is looked for. */
+const MOST_ROUNDS = 5;
 
 /** This server's control groups, or why it has none. */
 export function openCgroups(): Cgroups | { readonly reason: string } {
 	const home = findCgroupHome(
+		"v2",
 		readFileSync("/proc/self/mountinfo", "utf8"),
 		readFileSync("/proc/self/cgroup", "utf8"),
 	);
@@ -49,6 +59,7 @@ export class LinuxEnclosure implements Enclosure {
 	readonly #tag: number | undefined;
 	readonly #cgroups: Cgroups | undefined;
 	#cgroup: Cgroup | undefined;
+	readonly #limits: LimitGroup | undefined;
 	#hasFallenBack = false;
 
 	constructor(
@@ -59,6 +70,7 @@ export class LinuxEnclosure implements Enclosure {
 		this.#tag = tags.put();
 		this.#cgroups = cgroups instanceof Cgroups ? cgroups : undefined;
 		this.#cgroup = this.#cgroups?.add();
+		this.#limits = bindings.limit(this.#cgroup?.directory);
 	}
 
 	get spawn(): Enclosure["spawn"] {
@@ -76,22 +88,39 @@ export class LinuxEnclosure implements Enclosure {
 	}
 
 	track(leader: number): Tree {
-		const { tags, adoptions } = this.bindings;
+		const { tags, adoptions, oom } = this.bindings;
 		tags.takeOff();
 		adoptions.register(leader);
 		if (this.#hasFallenBack && this.#cgroups) {
 			this.#cgroups.giveUp();
 			diagnose(`processes can't be started in ${this.#cgroups.directory}`);
 		}
-		return new LinuxTree(leader, this.eyes, {
+		this.#limits?.join([leader]);
+		const tree = new LinuxTree(leader, this.eyes, {
 			adoptions,
 			tag: this.#tag,
 			cgroup: this.#cgroup,
+			limits: this.#limits,
+			oom,
 		});
+		this.#joinEarlyOnes(tree, leader);
+		return tree;
+	}
+
+	#joinEarlyOnes(tree: Tree, leader: number): void {
+		if (!this.#limits) return;
+		const known = new Set([leader]);
+		for (let round = 0; round < MOST_ROUNDS; round++) {
+			const found = tree.alive().filter((pid) => !known.has(pid));
+			if (found.length === 0) return;
+			this.#limits.join(found);
+			for (const pid of found) known.add(pid);
+		}
 	}
 
 	abandon(): void {
 		this.bindings.tags.takeOff();
+		this.#limits?.remove();
 		this.#cgroup?.remove();
 	}
 }

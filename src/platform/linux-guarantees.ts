@@ -1,6 +1,8 @@
 import { existsSync } from "node:fs";
 import { release } from "node:os";
+import { ENFORCED_BY_SERVER, LIMIT_PROMISES } from "../security/resources.ts";
 import { Cgroups } from "./cgroup.ts";
+import { LimitGroups } from "./cgroup-limits.ts";
 import type { openLinuxLibc } from "./ffi.ts";
 import { openCgroups } from "./linux-enclosure.ts";
 import { type Guarantee, SHELL } from "./platform.ts";
@@ -17,6 +19,9 @@ export function linuxGuarantees(
 	const knows = (option: number) => libc.prctl(option, 0n, 0n, 0n, 0n) >= 0;
 	const cgroups = openCgroups();
 	const hasCgroups = cgroups instanceof Cgroups;
+	const limits = LimitGroups.open(hasCgroups ? cgroups.directory : undefined);
+	const { controllers } = limits;
+	limits.remove();
 	if (hasCgroups) cgroups.remove();
 	const noCgroups = hasCgroups ? "" : `no control group: ${cgroups.reason}`;
 	const isTagged = tags.pattern !== undefined;
@@ -104,5 +109,36 @@ export function linuxGuarantees(
 			by: existsSync("/proc/net/tcp") ? "kernel" : "unavailable",
 			how: "/proc/net/tcp and tcp6",
 		},
+		{
+			id: "limits.maxCpuPercent",
+			promise: LIMIT_PROMISES.maxCpuPercent,
+			by: controllers.includes("cpu") ? "kernel" : "server",
+			how: controllers.includes("cpu")
+				? "control group"
+				: `${ENFORCED_BY_SERVER.maxCpuPercent}; no cpu control group can be had`,
+		},
+		backstopped("maxMemoryMB", controllers.includes("memory")),
+		backstopped("maxProcesses", controllers.includes("pids")),
+		{
+			id: "limits.maxFileDescriptors",
+			promise: LIMIT_PROMISES.maxFileDescriptors,
+			by: "kernel",
+			how: "RLIMIT_NOFILE",
+		},
 	];
+}
+
+/** A limit at which the server ends the tree, and somewhat above which the kernel stops it. */
+function backstopped(
+	name: "maxMemoryMB" | "maxProcesses",
+	hasGroup: boolean,
+): Guarantee {
+	return {
+		id: `limits.${name}`,
+		promise: LIMIT_PROMISES[name],
+		by: "server",
+		how: hasGroup
+			? `${ENFORCED_BY_SERVER[name]}; between two looks a control group stops it somewhat above`
+			: `${ENFORCED_BY_SERVER[name]}, which may pass its limit between two looks`,
+	};
 }

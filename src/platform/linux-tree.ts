@@ -1,9 +1,11 @@
 import { ptr } from "bun:ffi";
-import type { LimitName } from "../security/resources.ts";
+import { ENFORCED_BY_SERVER, type LimitName } from "../security/resources.ts";
 import type { Adoptions, Age, Family } from "./adoption.ts";
 import type { Cgroup } from "./cgroup.ts";
-import { byServer } from "./enforced-by.ts";
+import type { LimitGroup } from "./cgroup-limits.ts";
 import type { openLinuxLibc } from "./ffi.ts";
+import { Counters } from "./linux-counters.ts";
+import type { OomWatch } from "./oom.ts";
 import type { Signal, Tree, TreeSample } from "./platform.ts";
 import {
 	allProcesses,
@@ -12,17 +14,18 @@ import {
 	hasEnded,
 	listeningPorts,
 	type ProcStat,
-	readIo,
 	readPeakSize,
 	readProportionalSize,
 	readStat,
 } from "./procfs.ts";
 import { sendSignal } from "./signal.ts";
-import { Totals } from "./totals.ts";
 
 const RLIMIT_NOFILE = 7;
-/** Looks at an idle tree of which one counts bytes. */
-const LAZY_LOOKS = 5;
+/** What holds a tree to its limits where no control group does. */
+const ENFORCED_BY: Readonly<Record<LimitName, string>> = {
+	...ENFORCED_BY_SERVER,
+	maxFileDescriptors: "the kernel (RLIMIT_NOFILE)",
+};
 
 type Libc = ReturnType<typeof openLinuxLibc>;
 
@@ -38,19 +41,15 @@ export interface Eyes {
 	readonly units: Units;
 }
 
-/** What holds a tree to a limit, in words. */
-export function enforcedBy(name: LimitName): string | undefined {
-	return name === "maxFileDescriptors"
-		? "the kernel (RLIMIT_NOFILE)"
-		: byServer(name);
-}
-
 /** What holds a tree together beyond what /proc tells of it. */
 export interface Bonds {
 	readonly adoptions: Adoptions;
 	/** What its members inherited; see `Tags`. */
 	readonly tag: number | undefined;
 	readonly cgroup: Cgroup | undefined;
+	/** Where the kernel holds it to its limits; undefined where it has none. */
+	readonly limits: LimitGroup | undefined;
+	readonly oom: OomWatch;
 }
 
 /**
@@ -62,10 +61,8 @@ export class LinuxTree implements Tree, Family {
 	readonly #known = new Map<number, number>();
 	/** Every member of the last look, also those that have ended and wait to be reaped. */
 	#seen: readonly ProcStat[] = [];
-	readonly #cpuTicks = new Totals();
-	readonly #read = new Totals();
-	readonly #written = new Totals();
-	#looks = 0;
+	readonly #counters = new Counters();
+	#isFrozen = false;
 	/** Where nobody lives, nobody is born. */
 	#isGone = false;
 	/** Of the leader; never, where it was gone at once. */
@@ -94,19 +91,50 @@ export class LinuxTree implements Tree, Family {
 	forget(): void {
 		this.bonds?.adoptions.removeFamily(this);
 		this.bonds?.cgroup?.remove();
+		this.bonds?.limits?.remove();
+	}
+
+	enforcedBy(name: LimitName): string | undefined {
+		return this.bonds?.limits?.held.get(name) ?? ENFORCED_BY[name];
+	}
+
+	get isThrottled(): boolean {
+		return this.bonds?.limits?.held.has("maxCpuPercent") ?? false;
+	}
+
+	wasOutOfMemory(): "limit" | "system" | undefined {
+		if (this.bonds?.limits?.wasOutOfMemory()) return "limit";
+		return this.bonds?.oom.hasHappened ? "system" : undefined;
 	}
 
 	signal(...signals: readonly Signal[]): void {
 		if (this.#isGone) return;
 		const members = this.#members();
 		const inGroup = members.some(({ group }) => group === this.leader);
+		const cgroup = this.bonds?.cgroup;
+		if (cgroup && signals.every((signal) => signal === "SIGSTOP")) {
+			this.#freeze(cgroup, members);
+			return;
+		}
+		// What is frozen gets no signal but SIGKILL.
+		if (this.#isFrozen) cgroup?.freeze(false);
+		this.#isFrozen = false;
 		for (const signal of signals) {
-			if (signal === "SIGKILL") this.bonds?.cgroup?.kill();
+			if (signal === "SIGKILL") cgroup?.kill();
 			// The kernel keeps a pid from being used again while it names a group.
 			if (inGroup) sendSignal(-this.leader, signal);
 			for (const { pid, group } of members)
 				if (group !== this.leader) sendSignal(pid, signal);
 		}
+	}
+
+	/** Pauses members so that no shell among them takes it for the end of a job. */
+	#freeze(cgroup: Cgroup, members: readonly ProcStat[]): void {
+		if (!this.#isFrozen) cgroup.freeze(true);
+		this.#isFrozen = true;
+		const inside = new Set(cgroup.members());
+		for (const { pid } of members)
+			if (!inside.has(pid)) sendSignal(pid, "SIGSTOP");
 	}
 
 	hasLeaderEnded(): boolean {
@@ -135,44 +163,19 @@ export class LinuxTree implements Tree, Family {
 		const members = this.#members(isQuick ? "recent" : "turn");
 		if (members.length === 0) return undefined;
 		const { ticksPerSecond, pageSize } = this.eyes.units;
-		this.#count(isQuick);
+		this.#counters.add(this.#seen, isQuick);
+		const { cpuTicks, read, written } = this.#counters;
 		const peaks = isQuick ? [] : members.map(({ pid }) => readPeakSize(pid));
 		return {
 			processCount: members.length,
 			threadCount: sum(members.map(({ threads }) => threads)),
-			cpuSeconds: this.#cpuTicks.value / ticksPerSecond,
+			cpuSeconds: cpuTicks / ticksPerSecond,
 			memoryBytes:
 				sum(members.map(({ residentPages }) => residentPages)) * pageSize,
 			peakMemoryBytes: Math.max(0, ...peaks.map((peak) => peak ?? 0)),
-			ioReadBytes: this.#read.value,
-			ioWriteBytes: this.#written.value,
+			ioReadBytes: read,
+			ioWriteBytes: written,
 		};
-	}
-
-	/** Takes the counters of all members in, those included that ended and wait to be reaped. */
-	#count(isQuick: boolean): void {
-		const before = this.#cpuTicks.value;
-		this.#cpuTicks.add(
-			this.#seen.map((stat) => ({
-				...stat,
-				own: stat.ownTicks,
-				waited: stat.waitedTicks,
-			})),
-		);
-		// What used no CPU moved few bytes; its counters can wait for a later look.
-		const isIdle = this.#cpuTicks.value === before;
-		if (isQuick && isIdle && this.#looks++ % LAZY_LOOKS > 0) return;
-		const moved = this.#seen.flatMap((stat) => {
-			const io = readIo(stat.pid);
-			return io ? [{ ...stat, ...io }] : [];
-		});
-		// A counter holds what was waited for as well, so nothing is apart in it.
-		this.#read.add(
-			moved.map((each) => ({ ...each, own: 0, waited: each.read })),
-		);
-		this.#written.add(
-			moved.map((each) => ({ ...each, own: 0, waited: each.written })),
-		);
 	}
 
 	proportionalMemory(): number | undefined {
@@ -180,12 +183,6 @@ export class LinuxTree implements Tree, Family {
 		return sizes.every((size) => size !== undefined)
 			? sizes.reduce((total, size) => total + size, 0)
 			: undefined;
-	}
-
-	restrain(): void {}
-
-	enforcedBy(name: LimitName): string | undefined {
-		return enforcedBy(name);
 	}
 
 	limitDescriptors(count: number): void {

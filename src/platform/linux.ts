@@ -1,6 +1,7 @@
 import { LIMIT_NAMES } from "../security/resources.ts";
 import { Adoptions } from "./adoption.ts";
 import { Cgroups } from "./cgroup.ts";
+import { LimitGroups } from "./cgroup-limits.ts";
 import { cString, openLinuxLibc, ptr } from "./ffi.ts";
 import {
 	BareEnclosure,
@@ -8,7 +9,7 @@ import {
 	openCgroups,
 } from "./linux-enclosure.ts";
 import { linuxGuarantees } from "./linux-guarantees.ts";
-import { enforcedBy } from "./linux-tree.ts";
+import { OomWatch } from "./oom.ts";
 import type { PipeEnds, Platform } from "./platform.ts";
 import { Tags } from "./tag.ts";
 
@@ -35,10 +36,12 @@ export function createLinux(): Platform {
 		pageSize: Number(libc.sysconf(SC_PAGESIZE)),
 	};
 	const tags = new Tags(libc);
+	const oom = new OomWatch();
 	/** Undefined in a process that is no server and adopts nothing. */
 	let adoptions: Adoptions | undefined;
 	/** Made at the first start: to start the server alone leaves no trace. */
 	let cgroups: ReturnType<typeof openCgroups> | undefined;
+	let limitGroups: LimitGroups | undefined;
 	return {
 		pipes: {
 			open: () => openPipe(libc),
@@ -48,12 +51,11 @@ export function createLinux(): Platform {
 			atomicBytes: PIPE_BUF,
 		},
 		enforceable: new Set(LIMIT_NAMES),
-		enforcedBy,
 		prepareServer() {
 			prepare(libc);
 			adoptions = new Adoptions(
 				// By its pid: for any child, the runtime's own would be taken from it.
-				(pid) => libc.waitpid(pid, null, WNOHANG),
+				(pid) => libc.waitpid(pid, null, WNOHANG) === pid,
 				(pid) => tags.of(pid),
 			);
 		},
@@ -63,12 +65,32 @@ export function createLinux(): Platform {
 			adoptions?.keepOut(pid);
 		},
 		reaped: (pid) => adoptions?.unregister(pid),
-		orphans: () => adoptions?.all() ?? [],
-		enclose() {
+		get reapedOrphans() {
+			return adoptions?.reaped ?? 0;
+		},
+		orphans() {
+			oom.look();
+			return adoptions?.all() ?? [];
+		},
+		enclose(limits) {
 			const trees = { libc, units };
 			if (!adoptions) return new BareEnclosure(trees);
 			cgroups ??= openCgroups();
-			return new LinuxEnclosure(trees, { tags, adoptions, cgroups });
+			const limit = (group: string | undefined) => {
+				if (Object.values(limits).every((value) => value === undefined))
+					return undefined;
+				limitGroups ??= LimitGroups.open(
+					cgroups instanceof Cgroups ? cgroups.directory : undefined,
+				);
+				return limitGroups.add(limits, group);
+			};
+			return new LinuxEnclosure(trees, {
+				tags,
+				adoptions,
+				oom,
+				cgroups,
+				limit,
+			});
 		},
 		mark: tags.pattern,
 		makeCgroup() {
@@ -77,6 +99,7 @@ export function createLinux(): Platform {
 		},
 		release() {
 			if (cgroups instanceof Cgroups) cgroups.remove();
+			limitGroups?.remove();
 		},
 		guarantees: () => linuxGuarantees(libc, tags),
 	};

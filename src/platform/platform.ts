@@ -41,14 +41,19 @@ export interface Tree {
 	 * undefined where the system isn't asked.
 	 */
 	proportionalMemory(): number | undefined;
-	/** Has the system hold the tree to those limits that it can, as `enforcedBy` then tells. */
-	restrain(limits: Limits): void;
-	/** What holds it to a limit, in words; undefined for one that it can't be held to. */
-	enforcedBy(name: LimitName): string | undefined;
 	/** Lets each member, and whatever it starts, open no more than `count` descriptors. */
 	limitDescriptors(count: number): void;
 	/** The most descriptors that one member has open; undefined where the system isn't asked. */
 	openDescriptors(): number | undefined;
+	/** What holds it to a limit, in words; undefined where nothing does. */
+	enforcedBy(name: LimitName): string | undefined;
+	/** Whether the system itself keeps it to its `maxCpuPercent`. */
+	readonly isThrottled: boolean;
+	/**
+	 * Whether the system has ended a member for want of memory: that of the tree's
+	 * own limit, or, as far as it tells, the machine's within the last seconds.
+	 */
+	wasOutOfMemory(): "limit" | "system" | undefined;
 	/** To be called once nothing of it lives and nobody asks any more. */
 	forget(): void;
 	/** TCP ports on which members listen, ascending; undefined where the system isn't asked. */
@@ -119,8 +124,6 @@ export interface Platform {
 		| undefined;
 	/** The resource limits that a tree can be held to here. */
 	readonly enforceable: ReadonlySet<LimitName>;
-	/** What would hold a tree that is started now to a limit; see `Tree.enforcedBy`. */
-	enforcedBy(name: LimitName): string | undefined;
 	/**
 	 * Prepares this process, once, before it starts any other.
 	 *
@@ -129,10 +132,16 @@ export interface Platform {
 	prepareServer(startSelf: StartSelf): void;
 	/** Whether a file gives privileges by file capabilities. */
 	hasCapabilities(path: string): boolean;
-	/** Makes what holds one tree together; for one start. */
-	enclose(): Enclosure;
+	/**
+	 * Makes what holds one tree together; for one start.
+	 *
+	 * @param limits what the system may hold it to by itself, as far as it can
+	 */
+	enclose(limits: Limits): Enclosure;
 	/** Notes a child of this server's own: neither it nor what it starts is anybody's orphan. */
 	keepOut(pid: number): void;
+	/** How many orphans have ended and been reaped so far. */
+	readonly reapedOrphans: number;
 	/** To be called once a child of this server's own was reaped, as its pid may come again. */
 	reaped(pid: number): void;
 	/**

@@ -12,10 +12,10 @@ export function createPortable(): Platform {
 		prepareServer() {},
 		// A tree can't be measured as a whole here.
 		enforceable: new Set(),
-		enforcedBy: () => undefined,
 		hasCapabilities: () => false,
 		keepOut() {},
 		reaped() {},
+		reapedOrphans: 0,
 		orphans: () => [],
 		enclose: () => ({
 			spawn: { detached: true },
@@ -67,17 +67,21 @@ class PortableTree implements Tree {
 		return undefined;
 	}
 
-	restrain(): void {}
-
-	enforcedBy(): undefined {
-		return undefined;
-	}
-
 	limitDescriptors(): void {
 		throw new Error("descriptors can't be limited on this system");
 	}
 
 	openDescriptors(): undefined {
+		return undefined;
+	}
+
+	enforcedBy(): undefined {
+		return undefined;
+	}
+
+	readonly isThrottled = false;
+
+	wasOutOfMemory(): undefined {
 		return undefined;
 	}
 

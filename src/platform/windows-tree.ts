@@ -1,5 +1,8 @@
-import type { LimitName, Limits } from "../security/resources.ts";
-import { byServer } from "./enforced-by.ts";
+import {
+	enforcedByServer,
+	type LimitName,
+	type Limits,
+} from "../security/resources.ts";
 import { cpuRate, type Held, hold, type Job } from "./job.ts";
 import {
 	type Handle,
@@ -60,18 +63,20 @@ export class WindowsTree implements Tree {
 	readonly #cpu = new Counter();
 	readonly #read = new Counter();
 	readonly #written = new Counter();
-	#isCapped = false;
+	readonly isThrottled: boolean;
 	/** Undefined where it was gone at once. */
 	readonly #leader: Handle | undefined;
 
 	/**
 	 * @param leader a process that the runtime has not reaped, so that its pid is its own
 	 * @param job undefined where the tree can't be put into one of its own
+	 * @param limits what the system is to hold it to, as far as it can
 	 */
 	constructor(
 		leader: number,
 		job: Job | undefined,
 		private readonly means: Means,
+		limits: Limits = {},
 	) {
 		const { kernel } = means;
 		const held = new Map<number, Held>();
@@ -87,6 +92,8 @@ export class WindowsTree implements Tree {
 			this.#members = heldMembers(kernel, held);
 		}
 		this.#pause = new Pause(suspender(means, this.#members));
+		this.isThrottled =
+			this.#job !== undefined && limit(this.#job, limits, kernel);
 	}
 
 	signal(...signals: readonly Signal[]): void {
@@ -136,6 +143,10 @@ export class WindowsTree implements Tree {
 		};
 	}
 
+	wasOutOfMemory(): undefined {
+		return undefined;
+	}
+
 	listeningPorts(): readonly number[] | undefined {
 		return listeningPorts(this.means.tcp(), new Set(this.#members.pids()));
 	}
@@ -150,20 +161,10 @@ export class WindowsTree implements Tree {
 		return undefined;
 	}
 
-	/** Of processes too, but as a second line: their limit is this server's to hold. */
-	restrain({ maxCpuPercent, maxProcesses }: Limits): void {
-		const { kernel } = this.means;
-		if (maxProcesses !== undefined)
-			this.#job?.limitProcesses(mostProcesses(maxProcesses));
-		if (maxCpuPercent === undefined) return;
-		const rate = cpuRate(maxCpuPercent, processorCount(kernel));
-		this.#isCapped = rate !== undefined && this.#job?.limitCpu(rate) === true;
-	}
-
 	enforcedBy(name: LimitName): string | undefined {
-		return name === "maxCpuPercent" && this.#isCapped
+		return name === "maxCpuPercent" && this.isThrottled
 			? BY_RATE
-			: byServer(name);
+			: enforcedByServer(name);
 	}
 
 	limitDescriptors(): void {
@@ -173,6 +174,21 @@ export class WindowsTree implements Tree {
 	openDescriptors(): undefined {
 		return undefined;
 	}
+}
+
+/**
+ * Has the system hold a tree to its share of CPU, and keep it from starting
+ * processes far beyond its limit.
+ *
+ * @returns whether it holds it to its share of CPU
+ */
+function limit(job: Job, limits: Limits, kernel: Kernel32): boolean {
+	const { maxCpuPercent, maxProcesses } = limits;
+	if (maxProcesses !== undefined)
+		job.limitProcesses(mostProcesses(maxProcesses));
+	if (maxCpuPercent === undefined) return false;
+	const rate = cpuRate(maxCpuPercent, processorCount(kernel));
+	return rate !== undefined && job.limitCpu(rate);
 }
 
 /** What holds a console that nobody sees is started by the system. */

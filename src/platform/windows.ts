@@ -1,6 +1,5 @@
 import { diagnose, messageOf } from "../errors.ts";
-import { LIMIT_NAMES } from "../security/resources.ts";
-import { byServer } from "./enforced-by.ts";
+import { LIMITS_BY_LOOKS, type Limits } from "../security/resources.ts";
 import { Job, WHOLE_MACHINE } from "./job.ts";
 import {
 	type Iphlpapi,
@@ -15,7 +14,7 @@ import type { Enclosure, Platform, StartSelf } from "./platform.ts";
 import { Snapshot } from "./snapshot.ts";
 import { SystemProcesses } from "./system-processes.ts";
 import { guarantees } from "./windows-guarantees.ts";
-import { BY_RATE, type Means, WindowsTree } from "./windows-tree.ts";
+import { type Means, WindowsTree } from "./windows-tree.ts";
 
 /** The argument with which this program asks processes to end; see `sendInterrupt`. */
 export const INTERRUPT = "interrupt";
@@ -26,8 +25,6 @@ export function createWindows(): Platform {
 	let startSelf: StartSelf = () => {};
 	/** This process and everything below it; undefined in one that is no server. */
 	let all: Job | undefined;
-	/** Whether a Job Object can be held to a share of CPU; undefined until it matters. */
-	let canCap: boolean | undefined;
 	/** Whether this process ignores Ctrl+C, as its client wants it. */
 	let isDeaf = false;
 	let nt: Ntdll | undefined;
@@ -54,14 +51,7 @@ export function createWindows(): Platform {
 	};
 	return {
 		pipes: undefined,
-		enforceable: new Set(
-			LIMIT_NAMES.filter((name) => byServer(name) !== undefined),
-		),
-		enforcedBy(name) {
-			if (name !== "maxCpuPercent") return byServer(name);
-			canCap ??= capsCpu(kernel);
-			return canCap ? BY_RATE : byServer(name);
-		},
+		enforceable: new Set(LIMITS_BY_LOOKS),
 		prepareServer(start) {
 			startSelf = start;
 			isDeaf = ignoresCtrlC(kernel);
@@ -70,12 +60,13 @@ export function createWindows(): Platform {
 		hasCapabilities: () => false,
 		keepOut() {},
 		reaped() {},
+		reapedOrphans: 0,
 		orphans: () => [],
-		enclose: () => enclosure(means),
+		enclose: (limits) => enclosure(means, limits),
 		mark: undefined,
 		makeCgroup: () => undefined,
 		release() {},
-		guarantees: () => guarantees(all !== undefined),
+		guarantees: () => guarantees(all !== undefined, capsCpu(kernel)),
 	};
 
 	/** Whatever happens to this process, its end closes the job, and that ends all that is in it. */
@@ -133,7 +124,7 @@ function inOneGo(
  * runtime's `windowsHide` it gets one that nobody sees (CREATE_NO_WINDOW). It is
  * to hear a Ctrl+C there, also where this process was made to ignore the client's.
  */
-function enclosure(means: Means): Enclosure {
+function enclosure(means: Means, limits: Limits): Enclosure {
 	const { kernel, hear } = means;
 	hear(true);
 	return {
@@ -146,7 +137,7 @@ function enclosure(means: Means): Enclosure {
 			} catch (error) {
 				diagnose(messageOf(error));
 			}
-			return new WindowsTree(leader, job, means);
+			return new WindowsTree(leader, job, means, limits);
 		},
 		fallBack: () => false,
 		abandon: () => hear(false),

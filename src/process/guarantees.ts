@@ -1,15 +1,11 @@
 import type { Config } from "../config/schema.ts";
 import type { Guarantee, Platform } from "../platform/platform.ts";
-import { LIMIT_NAMES, type LimitName } from "../security/resources.ts";
-import { enforcedBy } from "./limits.ts";
-
-const PROMISES: Readonly<Record<LimitName, string>> = {
-	maxCpuPercent: "A tree uses no more CPU than its limit",
-	maxMemoryMB: "A tree uses no more memory than its limit",
-	maxFileDescriptors: "A process opens no more files than its limit",
-	maxCpuTime: "A tree uses no more CPU seconds than its limit",
-	maxProcesses: "A tree has no more processes than its limit",
-};
+import {
+	ENFORCED_BY_SERVER,
+	LIMIT_NAMES,
+	LIMIT_PROMISES,
+	type LimitName,
+} from "../security/resources.ts";
 
 /** Isolation that a configuration can name, and that nothing stands behind yet. */
 const UNBUILT: readonly (readonly [id: string, promise: string])[] = [
@@ -25,6 +21,7 @@ export function guarantees(
 	config: Config,
 	platform: Platform,
 ): readonly Guarantee[] {
+	const told = platform.guarantees();
 	return [
 		{
 			id: "launch.gate",
@@ -51,8 +48,10 @@ export function guarantees(
 			by: "server",
 			how: `ended after ${config.maxProcessLifetime} s (maxProcessLifetime)`,
 		},
-		...platform.guarantees(),
-		...LIMIT_NAMES.map((name) => limit(name, platform, config)),
+		...told,
+		...LIMIT_NAMES.map((name) => limit(name, platform)).filter(
+			({ id }) => !told.some((guarantee) => guarantee.id === id),
+		),
 		...UNBUILT.map(([id, promise]) => ({
 			id,
 			promise,
@@ -73,25 +72,15 @@ function auditLog({ enableAuditLog }: Config): Guarantee {
 	};
 }
 
-function limit(
-	name: LimitName,
-	platform: Platform,
-	{ strictResourceEnforcement }: Config,
-): Guarantee {
-	const how = platform.enforceable.has(name)
-		? enforcedBy(name, platform, strictResourceEnforcement)
-		: undefined;
+/** By the server, unless the platform has told of something else. */
+function limit(name: LimitName, { enforceable }: Platform): Guarantee {
+	const isHeld = enforceable.has(name) && name !== "maxFileDescriptors";
 	return {
 		id: `limits.${name}`,
-		promise: PROMISES[name],
-		by:
-			how === undefined
-				? "unavailable"
-				: how.startsWith("the kernel")
-					? "kernel"
-					: "server",
-		how:
-			how ??
-			"not on this system; a configuration that asks for it ends the start",
+		promise: LIMIT_PROMISES[name],
+		by: isHeld ? "server" : "unavailable",
+		how: isHeld
+			? ENFORCED_BY_SERVER[name]
+			: "not on this system; a configuration that asks for it ends the start",
 	};
 }

@@ -49,6 +49,9 @@ exec 3<&0
 ) </dev/null >/dev/null 2>&1 &
 `;
 
+/** Milliseconds until a guard that could not be started is tried again. */
+const RETRY = 1000;
+
 /**
  * Kills what is left when this server is killed and can't do it itself: SIGKILL,
  * or the kernel out of memory. On Linux direct children die with the server anyway,
@@ -60,6 +63,8 @@ exec 3<&0
 export class Guard {
 	#guard: SpawnedGuard | undefined;
 	#cgroup: string | undefined;
+	/** When one that could not be started is tried again, by the monotonic clock. */
+	#retryAt = 0;
 	/** How many trees have each group: a pid may come again before its tree is heard to be gone. */
 	readonly #groups = new Map<number, number>();
 
@@ -120,7 +125,9 @@ export class Guard {
 
 	#start(): void {
 		this.close();
+		if (performance.now() < this.#retryAt) return;
 		this.#guard = spawnGuard(SCRIPT, this.platform);
+		if (!this.#guard) this.#retryAt = performance.now() + RETRY;
 		const { mark } = this.platform;
 		if (mark !== undefined) this.#tell("m", mark);
 		if (this.#cgroup !== undefined) this.#tell("c", this.#cgroup);

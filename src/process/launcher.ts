@@ -10,6 +10,7 @@ import {
 import { fingerprint } from "../security/executable.ts";
 import type { Admitted } from "../security/gate.ts";
 import { isSameFile } from "../security/judge.ts";
+import type { Limits } from "../security/resources.ts";
 import { isCompiled } from "../security/self.ts";
 import { launchFailure } from "./launch-failure.ts";
 import { type InputStream, PipeInput, SinkInput } from "./stdin.ts";
@@ -46,6 +47,8 @@ export interface StreamOptions {
 	readonly capture: boolean;
 	/** Give it a standard input that can be written; otherwise it reads its end at once. */
 	readonly input: boolean;
+	/** Limits that the system may hold it to by itself, as far as it can. */
+	readonly limits?: Limits;
 }
 
 /** A stream's two sides: what the child is given, and what stays here. */
@@ -68,7 +71,7 @@ export function launch(
 ): Launched {
 	requireUnchanged(admitted);
 	const opened: number[] = [];
-	const enclosure = platform.enclose();
+	const enclosure = platform.enclose(options.limits ?? {});
 	const { pipes } = platform;
 	const join = (wanted: boolean, toChild: boolean): Joint => {
 		if (!wanted) return { child: "ignore", ours: undefined };

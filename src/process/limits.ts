@@ -1,7 +1,7 @@
-import { BY_ENDING, BY_PAUSING } from "../platform/enforced-by.ts";
 import type { Tree, TreeSample } from "../platform/platform.ts";
-import type { LimitName, Limits } from "../security/resources.ts";
-import type { Cause, ManagedProcess } from "./process.ts";
+import type { Limits } from "../security/resources.ts";
+import type { ManagedProcess } from "./process.ts";
+import { type Blame, memoryBackstop } from "./termination.ts";
 
 /** Milliseconds between two looks at the processes with limits: usually, and while one is near its limit. */
 const INTERVAL = 100;
@@ -13,29 +13,6 @@ const STRICT_WINDOW = 1000;
 /** Milliseconds of unused CPU that a paused process may save up. */
 const MAX_SAVED = 50;
 const MB = 2 ** 20;
-
-/** A limit that was passed. */
-export interface Breach {
-	readonly cause: Cause;
-	readonly message: string;
-}
-
-/**
- * What holds processes to a limit, in words; undefined for one that they can't be held to.
- *
- * @param by a tree that has started, or, of those to come, the platform
- * @param strict CPU above its limit is a breach
- */
-export function enforcedBy(
-	name: LimitName,
-	by: Pick<Tree, "enforcedBy">,
-	strict: boolean,
-): string | undefined {
-	const words = by.enforcedBy(name);
-	return strict && words !== undefined && name === "maxCpuPercent"
-		? BY_ENDING
-		: words;
-}
 
 /** The CPU that a tree used and may use, in milliseconds. */
 interface CpuAccount {
@@ -61,7 +38,7 @@ export class LimitJudge {
 		private readonly process: ManagedProcess,
 		private readonly limits: Limits,
 		private readonly strict: boolean,
-		private readonly onBreach: (breach: Breach) => void,
+		private readonly onBreach: (breach: Blame) => void,
 	) {
 		const at = performance.now();
 		this.#cpu = { debt: 0, seconds: 0, at, isPaused: false };
@@ -81,20 +58,21 @@ export class LimitJudge {
 		return isNearLimit(this.limits, sample) ? FAST_INTERVAL : INTERVAL;
 	}
 
-	#find(sample: TreeSample): Breach | undefined {
+	#find(sample: TreeSample): Blame | undefined {
 		const { tree } = this.process;
-		const breach = findBreach(this.limits, sample, () =>
-			tree.proportionalMemory(),
-		);
+		const breach =
+			findBreach(this.limits, sample, () => tree.proportionalMemory()) ??
+			(tree.wasOutOfMemory() === "limit"
+				? memoryBackstop(this.limits)
+				: undefined);
 		const { maxCpuPercent } = this.limits;
 		if (breach || maxCpuPercent === undefined) return breach;
 		if (this.strict) return this.#strictBreach(sample, maxCpuPercent);
-		if (tree.enforcedBy("maxCpuPercent") === BY_PAUSING)
-			throttle(tree, this.#cpu, sample, maxCpuPercent);
+		if (!tree.isThrottled) throttle(tree, this.#cpu, sample, maxCpuPercent);
 		return undefined;
 	}
 
-	#strictBreach(sample: TreeSample, limit: number): Breach | undefined {
+	#strictBreach(sample: TreeSample, limit: number): Blame | undefined {
 		const at = performance.now();
 		const elapsed = at - this.#window.at;
 		if (elapsed < STRICT_WINDOW) return undefined;
@@ -120,7 +98,7 @@ export function findBreach(
 	limits: Limits,
 	sample: TreeSample,
 	proportional: () => number | undefined,
-): Breach | undefined {
+): Blame | undefined {
 	const { maxMemoryMB, maxCpuTime, maxProcesses } = limits;
 	if (maxMemoryMB !== undefined && sample.memoryBytes > maxMemoryMB * MB) {
 		const used = (proportional() ?? sample.memoryBytes) / MB;

@@ -14,8 +14,9 @@ import { launch } from "./launcher.ts";
 import { LimitJudge } from "./limits.ts";
 import { Monitor } from "./monitor.ts";
 import { OrphanKeeper } from "./orphans.ts";
-import { type Cause, ManagedProcess } from "./process.ts";
+import { ManagedProcess } from "./process.ts";
 import { InputClosedError } from "./stdin.ts";
+import type { Blame, Cause } from "./termination.ts";
 import {
 	type TerminationOutcome,
 	type TerminationRequest,
@@ -48,6 +49,8 @@ export class ProcessManager {
 	readonly #guard: Guard;
 	readonly #orphans: OrphanKeeper;
 	#stopping = false;
+	/** Told of every tree that is ended for a limit. */
+	onBreach: (process: ManagedProcess, blame: Blame) => void = () => {};
 
 	constructor(
 		readonly config: Config,
@@ -78,7 +81,9 @@ export class ProcessManager {
 		try {
 			await this.#guard.prepare();
 			if (this.#stopping) throw shuttingDown();
-			const launched = launch(admitted, { capture, input }, this.platform);
+			const limits = this.#systemLimits(admitted.limits);
+			const streams = { capture, input, limits };
+			const launched = launch(admitted, streams, this.platform);
 			const process = new ManagedProcess(
 				{
 					name: request.name,
@@ -208,19 +213,23 @@ export class ProcessManager {
 		return request.captureOutput ?? allowed;
 	}
 
+	/** Where CPU above the limit is to end a tree, the system must not keep it below. */
+	#systemLimits(limits: Limits): Limits {
+		return this.config.strictResourceEnforcement
+			? { ...limits, maxCpuPercent: undefined }
+			: limits;
+	}
+
 	/** Looks after a process and holds it to its limits until nothing of its tree lives. */
 	#hold(process: ManagedProcess, limits: Limits): void {
 		const { maxFileDescriptors, ...sampled } = limits;
 		if (maxFileDescriptors !== undefined)
 			process.tree.limitDescriptors(maxFileDescriptors);
 		const strict = this.config.strictResourceEnforcement;
-		// Where it is to end the tree, nothing may keep it from using too much CPU.
-		process.tree.restrain(
-			strict ? { ...sampled, maxCpuPercent: undefined } : sampled,
-		);
 		const judge = new LimitJudge(process, sampled, strict, (breach) => {
 			const { cause, message } = breach;
 			this.journal.breached(process, cause, message);
+			this.onBreach(process, breach);
 			void this.#endByServer(process, cause, message, strict);
 		});
 		const isHeld = Object.values(sampled).some((limit) => limit !== undefined);

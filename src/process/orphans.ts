@@ -5,6 +5,9 @@ import { sleep } from "./timer.ts";
 
 /** Milliseconds between looks, while anything runs. */
 const INTERVAL = 1000;
+const SHORTEST_INTERVAL = 20;
+/** Zombies that one look should find at most: those of a tree that forks and forks fill the table of processes. */
+const MOST_ZOMBIES = 100;
 /** Milliseconds that orphans get after SIGTERM when the server stops. */
 const GRACE = 500;
 const LOOK = 20;
@@ -19,6 +22,7 @@ const LOOK = 20;
 export class OrphanKeeper {
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	#guarded: ReadonlySet<number> = new Set();
+	#interval = INTERVAL;
 
 	/** @param isBusy whether a process runs, and so may leave something behind */
 	constructor(
@@ -29,7 +33,7 @@ export class OrphanKeeper {
 
 	/** To be called when a process was started. */
 	wake(): void {
-		this.#timer ??= setTimeout(() => this.#look(), INTERVAL);
+		this.#timer ??= setTimeout(() => this.#look(), this.#interval);
 	}
 
 	/** Asks every orphan to end, and kills what has not. */
@@ -49,6 +53,7 @@ export class OrphanKeeper {
 	}
 
 	#look(): void {
+		const before = this.platform.reapedOrphans;
 		const orphans = this.platform.orphans();
 		const groups = new Set(orphans.map(({ group }) => group));
 		for (const group of groups)
@@ -56,6 +61,12 @@ export class OrphanKeeper {
 		for (const group of this.#guarded)
 			if (!groups.has(group)) this.guard.remove(group);
 		this.#guarded = groups;
+		const zombies = Math.max(1, this.platform.reapedOrphans - before);
+		const interval = (this.#interval * MOST_ZOMBIES) / zombies;
+		this.#interval = Math.min(
+			INTERVAL,
+			Math.max(SHORTEST_INTERVAL, Math.min(interval, this.#interval * 2)),
+		);
 		this.#timer = undefined;
 		if (this.isBusy() || orphans.length > 0) this.wake();
 	}

@@ -2,36 +2,17 @@ import type { Limits } from "../security/resources.ts";
 import type { Exit, Launched, OutputStream } from "./launcher.ts";
 import { OutputRing } from "./output.ts";
 import type { InputStream } from "./stdin.ts";
+import {
+	type Blame,
+	type Cause,
+	causeOfDeath,
+	explain,
+	type State,
+	stateOf,
+	type Termination,
+} from "./termination.ts";
 import { after, type Cancel, settlesWithin, sleep } from "./timer.ts";
 import { turns } from "./turns.ts";
-
-export const STATES = ["running", "stopped", "crashed"] as const;
-export type State = (typeof STATES)[number];
-
-export const CAUSES = [
-	"exited",
-	"signaled",
-	"terminated",
-	"timeout",
-	"lifetime",
-	"cpu_limit",
-	"memory_limit",
-	"cpu_time_limit",
-	"process_limit",
-	"out_of_memory",
-	"shutdown",
-] as const;
-export type Cause = (typeof CAUSES)[number];
-
-/** Why and how a process ended. */
-export interface Termination {
-	readonly cause: Cause;
-	/** 128 + n for signal n, as a shell gives it. */
-	readonly exitCode: number;
-	readonly signal: string | null;
-	readonly message: string;
-	readonly endedAt: Date;
-}
 
 export type Status =
 	| { readonly state: "running" }
@@ -79,7 +60,7 @@ export class ManagedProcess {
 	readonly tree: Launched["tree"];
 
 	#status: Status = { state: "running" };
-	#blame: { readonly cause: Cause; readonly message: string } | undefined;
+	#blame: Blame | undefined;
 	readonly #timers: Cancel[] = [];
 	/** Chunks of output so far; it stands still when the pipes are empty. */
 	#chunks = 0;
@@ -153,7 +134,7 @@ export class ManagedProcess {
 	async #finish(exit: Exit, read: Promise<unknown>): Promise<void> {
 		const endedAt = new Date();
 		// Whatever is said from now on did not end it.
-		const blame = this.#blame;
+		const blame = this.#blame ?? causeOfDeath(exit, this.tree, this.identity);
 		this.stdin?.close();
 		await this.#drain(read);
 		const termination = explain(exit, blame, endedAt);
@@ -207,29 +188,4 @@ export class ManagedProcess {
 			ring.finish();
 		}
 	}
-}
-
-function explain(
-	exit: Exit,
-	blame: { readonly cause: Cause; readonly message: string } | undefined,
-	endedAt: Date,
-): Termination {
-	const { exitCode, signal } = exit;
-	if (blame) return { ...blame, exitCode, signal, endedAt };
-	return {
-		cause: signal === null ? "exited" : "signaled",
-		exitCode,
-		signal,
-		message:
-			signal === null
-				? `exited with code ${exitCode}`
-				: `ended by ${signal}, which did not come from this server`,
-		endedAt,
-	};
-}
-
-function stateOf({ cause, exitCode }: Termination): "stopped" | "crashed" {
-	const asked = cause === "terminated" || cause === "shutdown";
-	const succeeded = cause === "exited" && exitCode === 0;
-	return asked || succeeded ? "stopped" : "crashed";
 }

@@ -1,5 +1,6 @@
 import { ProcessError } from "../errors.ts";
-import type { Cause, ManagedProcess } from "./process.ts";
+import type { ManagedProcess } from "./process.ts";
+import type { Cause } from "./termination.ts";
 import { settlesWithin, sleep } from "./timer.ts";
 import { turns } from "./turns.ts";
 

@@ -10,6 +10,35 @@ export const LIMIT_NAMES = [
 	"maxProcesses",
 ] as const satisfies readonly (keyof ResourceLimits)[];
 
+/** What each limit promises a user. */
+export const LIMIT_PROMISES: Readonly<Record<LimitName, string>> = {
+	maxCpuPercent: "A tree uses no more CPU than its limit",
+	maxMemoryMB: "A tree uses no more memory than its limit",
+	maxFileDescriptors: "A process opens no more files than its limit",
+	maxCpuTime: "A tree uses no more CPU seconds than its limit",
+	maxProcesses: "A tree has no more processes than its limit",
+};
+
+/** What holds a tree to each limit where the system doesn't: the server's looks. */
+export const ENFORCED_BY_SERVER: Readonly<
+	Record<Exclude<LimitName, "maxFileDescriptors">, string>
+> = {
+	maxCpuPercent: "the server, which pauses the tree",
+	maxMemoryMB: "the server, which ends the tree",
+	maxCpuTime: "the server, which ends the tree",
+	maxProcesses: "the server, which ends the tree",
+};
+
+/** The limits that looks at a tree can hold it to; they know nothing of descriptors. */
+export const LIMITS_BY_LOOKS: readonly LimitName[] = LIMIT_NAMES.filter(
+	(name) => name !== "maxFileDescriptors",
+);
+
+/** What holds a tree to a limit where that is the server, in words. */
+export function enforcedByServer(name: LimitName): string | undefined {
+	return name === "maxFileDescriptors" ? undefined : ENFORCED_BY_SERVER[name];
+}
+
 export type LimitName = (typeof LIMIT_NAMES)[number];
 
 /** Limits as they are asked for and as they hold: each may be missing. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { shorten } from "../errors.ts";
 import type { ManagedProcess } from "../process/process.ts";
-import { CAUSES, STATES } from "../process/process.ts";
+import { CAUSES, STATES } from "../process/termination.ts";
 
 export const pid = z
 	.number()

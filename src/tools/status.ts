@@ -1,10 +1,8 @@
 import { z } from "zod";
-import type { Config } from "../config/schema.ts";
 import type { Usage } from "../process/figures.ts";
-import { enforcedBy } from "../process/limits.ts";
 import type { ProcessManager } from "../process/manager.ts";
 import type { ManagedProcess } from "../process/process.ts";
-import { STATES } from "../process/process.ts";
+import { STATES } from "../process/termination.ts";
 import { LIMIT_NAMES, type LimitName } from "../security/resources.ts";
 import {
 	exitCode,
@@ -98,7 +96,7 @@ export const processGetStats = defineTool({
 			state: process.state,
 			...figures,
 			uptime: process.uptime,
-			limits: limitsOf(process, figures, manager.config),
+			limits: limitsOf(process, figures),
 			...(includeHistory && { history: manager.monitor.history(process) }),
 		};
 	},
@@ -116,10 +114,8 @@ const UNITS: Readonly<Record<LimitName, string>> = {
 function limitsOf(
 	process: ManagedProcess,
 	usage: Usage,
-	config: Pick<Config, "strictResourceEnforcement">,
 ): z.input<typeof limit>[] {
 	const { deadlines, limits } = process.identity;
-	const { strictResourceEnforcement: strict } = config;
 	const used: Readonly<Record<LimitName, number>> = {
 		maxCpuPercent: usage.cpuPercent,
 		maxMemoryMB: usage.memoryMB,
@@ -140,7 +136,7 @@ function limitsOf(
 			limit: limits[name],
 			used: used[name],
 			unit: UNITS[name],
-			enforcedBy: enforcedBy(name, process.tree, strict) ?? "nothing",
+			enforcedBy: process.tree.enforcedBy(name) ?? "nothing",
 		})),
 		...times.map(([name, value]) => ({
 			name,

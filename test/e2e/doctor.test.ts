@@ -1,7 +1,7 @@
 import { describe, expect, it } from "bun:test";
 import { chmodSync, copyFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { findCgroupHome } from "../../src/platform/cgroup.ts";
+import { findCgroupHome } from "../../src/platform/cgroup-mounts.ts";
 import type { Guarantee } from "../../src/platform/platform.ts";
 import { runCommand } from "../support/command.ts";
 import { BINARY, Scratch } from "../support/server.ts";
@@ -90,6 +90,7 @@ describe("doctor", () => {
 		it("finds the control groups that there are, and leaves none", async () => {
 			using scratch = new Scratch();
 			const home = findCgroupHome(
+				"v2",
 				await Bun.file("/proc/self/mountinfo").text(),
 				await Bun.file("/proc/self/cgroup").text(),
 			);

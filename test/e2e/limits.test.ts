@@ -1,6 +1,7 @@
 import { describe, expect, it, setDefaultTimeout } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { LoggingMessageNotificationSchema } from "@modelcontextprotocol/sdk/types.js";
 import type { ConfigInput } from "../../src/config/schema.ts";
 import { PYTHON } from "../support/programs.ts";
 import { eventually, TestServer } from "../support/server.ts";
@@ -58,6 +59,36 @@ describe.skipIf(process.platform !== "linux")("a resource limit", () => {
 		}, "the whole tree to be gone");
 		const log = readFileSync(join(server.folder, "audit.log"), "utf8");
 		expect(log).toContain('"operation":"limit"');
+	});
+
+	it("tells the client when it is passed", async () => {
+		await using server = await TestServer.start({ ...POLICY });
+		const notices: unknown[] = [];
+		server.client.setNotificationHandler(
+			LoggingMessageNotificationSchema,
+			({ params }) => {
+				notices.push(params);
+			},
+		);
+		const { pid } = await server.ok("process_start", {
+			executable: PYTHON,
+			args: ["-c", HOLD_100_MB],
+			name: "hog",
+			resourceLimits: { maxMemoryMB: 50 },
+		});
+		const { termination } = await server.waitForEnd(pid);
+		expect(notices).toEqual([
+			{
+				level: "warning",
+				logger: "limits",
+				data: {
+					pid,
+					name: "hog",
+					cause: "memory_limit",
+					message: termination.message,
+				},
+			},
+		]);
 	});
 
 	it("counts memory that members share only once", async () => {

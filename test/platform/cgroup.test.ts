@@ -1,7 +1,8 @@
 import { describe, expect, it } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { Cgroups, findCgroupHome } from "../../src/platform/cgroup.ts";
+import { Cgroups } from "../../src/platform/cgroup.ts";
+import { findCgroupHome } from "../../src/platform/cgroup-mounts.ts";
 import { openCgroups } from "../../src/platform/linux-enclosure.ts";
 import { eventually, isAlive, Scratch } from "../support/server.ts";
 
@@ -29,6 +30,7 @@ describe("findCgroupHome", () => {
 		const home = fakeMount(scratch, "user.slice/app.scope");
 		expect(
 			findCgroupHome(
+				"v2",
 				mounted(scratch.path),
 				"9:pids:/elsewhere\n0::/user.slice/app.scope\n",
 			),
@@ -39,13 +41,13 @@ describe("findCgroupHome", () => {
 		using scratch = new Scratch();
 		const home = fakeMount(scratch, "a b");
 		expect(
-			findCgroupHome(mounted(`${scratch.path}/a\\040b`), "0::/\n"),
+			findCgroupHome("v2", mounted(`${scratch.path}/a\\040b`), "0::/\n"),
 		).toEqual({ directory: home });
 	});
 
 	it("is none where only version 1 is mounted", () => {
 		const [proc = "", v1 = ""] = mounted("/x").split("\n");
-		expect(findCgroupHome(`${proc}\n${v1}\n`, "0::/\n")).toEqual({
+		expect(findCgroupHome("v2", `${proc}\n${v1}\n`, "0::/\n")).toEqual({
 			reason: "no cgroup version 2 is mounted",
 		});
 	});
@@ -56,7 +58,7 @@ describe("findCgroupHome", () => {
 	])("is none for a process whose groups are %s", (_, membership) => {
 		using scratch = new Scratch();
 		fakeMount(scratch, ".");
-		expect(findCgroupHome(mounted(scratch.path), membership)).toEqual({
+		expect(findCgroupHome("v2", mounted(scratch.path), membership)).toEqual({
 			reason: "this process is in no cgroup that it can see",
 		});
 	});
@@ -65,14 +67,18 @@ describe("findCgroupHome", () => {
 		using scratch = new Scratch();
 		const home = fakeMount(scratch, "a");
 		chmodSync(join(home, "cgroup.procs"), 0o444);
-		expect(findCgroupHome(mounted(scratch.path), "0::/a\n")).toMatchObject({
+		expect(
+			findCgroupHome("v2", mounted(scratch.path), "0::/a\n"),
+		).toMatchObject({
 			reason: expect.stringContaining("is not this user's"),
 		});
 	});
 
 	it("is none where the group is gone", () => {
 		using scratch = new Scratch();
-		expect(findCgroupHome(mounted(scratch.path), "0::/gone\n")).toMatchObject({
+		expect(
+			findCgroupHome("v2", mounted(scratch.path), "0::/gone\n"),
+		).toMatchObject({
 			reason: expect.stringContaining("/gone"),
 		});
 	});

@@ -1,9 +1,11 @@
 import { describe, expect, it } from "bun:test";
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
 import type { ConfigInput } from "../../src/config/schema.ts";
 import { childrenOf } from "../../src/platform/procfs.ts";
 import { killQuietly } from "../support/managed.ts";
-import { PYTHON } from "../support/programs.ts";
-import { eventually, isAlive, TestServer } from "../support/server.ts";
+import { fixture, PYTHON } from "../support/programs.ts";
+import { eventually, isAlive, Scratch, TestServer } from "../support/server.ts";
 
 /** The classic daemon: a session of its own, and a parent that ends at once. */
 const DAEMON = `
@@ -119,5 +121,30 @@ os._exit(0)`;
 			const children = childrenOf(server.pid);
 			return children.length <= 1 || undefined;
 		}, "the last zombie to be reaped");
+	});
+
+	it("that forks and ends on and on does not fill the table of processes", async () => {
+		using scratch = new Scratch();
+		await using server = await TestServer.start(CONFIG);
+		const trace = join(scratch.path, "trace");
+		const { pid } = await server.ok("process_start", {
+			executable: PYTHON,
+			args: [fixture("comet.py"), trace, "30"],
+		});
+		const generations = () => (existsSync(trace) ? statSync(trace).size : 0);
+		await eventually(() => generations() > 500 || undefined, "it to get going");
+		const counts: number[] = [];
+		const start = generations();
+		while (generations() < start + 3000) {
+			counts.push(childrenOf(server.pid).length);
+			await Bun.sleep(20);
+		}
+		const median = counts.toSorted((a, b) => a - b)[counts.length >> 1] ?? 0;
+		expect(median).toBeLessThan(300);
+		const { survivors } = await server.ok("process_terminate", {
+			pid,
+			timeout: 100,
+		});
+		expect(survivors).toEqual([]);
 	});
 });

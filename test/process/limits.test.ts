@@ -1,33 +1,19 @@
 import { describe, expect, it } from "bun:test";
-import { byServer } from "../../src/platform/enforced-by.ts";
 import type { Signal, TreeSample } from "../../src/platform/platform.ts";
-import { enforcedBy, LimitJudge } from "../../src/process/limits.ts";
+import { LimitJudge } from "../../src/process/limits.ts";
 import { LIMIT_NAMES } from "../../src/security/resources.ts";
 import { platform, run } from "../support/managed.ts";
 
 const WINDOWS = process.platform === "win32";
 
-describe("what enforces a limit", () => {
-	it.each([...LIMIT_NAMES])("is known of %s where it can be held", (name) => {
-		const words = enforcedBy(name, platform, false);
-		expect(words !== undefined).toBe(platform.enforceable.has(name));
-	});
-
-	it.skipIf(WINDOWS)("is said by the tree", async () => {
+describe.skipIf(WINDOWS)("what enforces a limit", () => {
+	it("is said by the tree of each that it can be held to", async () => {
 		await using running = await run("/bin/sleep", ["60"]);
 		const { tree } = running.launched;
-		for (const name of LIMIT_NAMES)
-			expect(tree.enforcedBy(name)).toBe(platform.enforcedBy(name));
-	});
-
-	it("of CPU is the tree's end where enforcement is strict", () => {
-		const by = { enforcedBy: byServer };
-		expect(enforcedBy("maxCpuPercent", by, false)).toMatch(/pauses the tree/);
-		expect(enforcedBy("maxCpuPercent", by, true)).toMatch(/ends the tree/);
-		for (const name of LIMIT_NAMES.filter((each) => each !== "maxCpuPercent"))
-			expect(enforcedBy(name, by, true)).toBe(byServer(name));
-		const none = { enforcedBy: () => undefined };
-		expect(enforcedBy("maxCpuPercent", none, true)).toBeUndefined();
+		for (const name of LIMIT_NAMES) {
+			const isHeld = tree.enforcedBy(name) !== undefined;
+			expect(isHeld, name).toBe(platform.enforceable.has(name));
+		}
 	});
 });
 
@@ -42,14 +28,14 @@ describe.skipIf(WINDOWS)("a tree above its share of CPU", () => {
 	};
 
 	it.each([
-		["is paused by the server", byServer, ["SIGSTOP"]],
-		["is left to the system", () => "the kernel (it can)", []],
-	])("%s where that holds it", async (_, by, expected) => {
+		[false, "is paused by the server"],
+		[true, "is left to the system where that throttles it"],
+	])("throttled by the system: %p, %s", async (isThrottled) => {
 		await using running = await run("/bin/sleep", ["60"]);
 		const { process } = running;
 		const sent: Signal[] = [];
-		process.tree.enforcedBy = by;
 		const { signal } = process.tree;
+		Object.defineProperty(process.tree, "isThrottled", { value: isThrottled });
 		process.tree.signal = (...signals) => void sent.push(...signals);
 		const breaches: unknown[] = [];
 		const judge = new LimitJudge(process, { maxCpuPercent: 10 }, false, (it) =>
@@ -57,7 +43,7 @@ describe.skipIf(WINDOWS)("a tree above its share of CPU", () => {
 		);
 		expect(judge.judge(sample)).toBeGreaterThan(0);
 		process.tree.signal = signal;
-		expect(sent).toEqual([...expected] as Signal[]);
+		expect(sent).toEqual(isThrottled ? [] : ["SIGSTOP"]);
 		expect(breaches).toEqual([]);
 	});
 });

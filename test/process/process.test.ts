@@ -1,5 +1,5 @@
 import { describe, expect, it } from "bun:test";
-import { CAUSES, type Cause } from "../../src/process/process.ts";
+import { CAUSES, type Cause } from "../../src/process/termination.ts";
 import { sleep } from "../../src/process/timer.ts";
 import { run, sh } from "../support/managed.ts";
 import { eventually } from "../support/server.ts";

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { Cgroups, findCgroupHome } from "../../src/platform/cgroup.ts";
+import { Cgroups } from "../../src/platform/cgroup.ts";
+import { findCgroupHome } from "../../src/platform/cgroup-mounts.ts";
 import { openCgroups } from "../../src/platform/linux-enclosure.ts";
 
 /** A way to run the server, which differs in what the kernel gives it to hold trees together with. */
@@ -53,6 +54,7 @@ function hasCgroups(): boolean {
 /** Folder below which servers that this process starts make their control groups. */
 export function cgroupHome(): string | undefined {
 	const home = findCgroupHome(
+		"v2",
 		readFileSync("/proc/self/mountinfo", "utf8"),
 		readFileSync("/proc/self/cgroup", "utf8"),
 	);

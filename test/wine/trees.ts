@@ -89,8 +89,8 @@ async function late() {
 async function paused() {
 	const child = start("burn");
 	const job = new Job(kernel);
-	const tree = new WindowsTree(child.pid, job, means);
-	tree.restrain({ maxCpuPercent: 50, maxProcesses: 10 });
+	const limits = { maxCpuPercent: 50, maxProcesses: 10 };
+	const tree = new WindowsTree(child.pid, job, means, limits);
 	await saysReady(child.stdout, 2);
 	const cpu = async () => (await tree.sample())?.cpuSeconds ?? 0;
 	const usedIn = async (milliseconds: number) => {
