@@ -1,13 +1,18 @@
-import { ENFORCED_BY_SERVER, type LimitName } from "../security/resources.ts";
+import { enforcedByServer, type LimitName } from "../security/resources.ts";
 import type { Signal, Tree, TreeSample } from "./platform.ts";
 import type { ProcessEntry, ProcessTable } from "./process-table.ts";
 import { sendSignal } from "./signal.ts";
+import { Counter, Totals } from "./totals.ts";
 
 /** What one process uses; undefined is what isn't this user's to know. */
 export interface ProcessUsage {
-	/** Its own, and of the children that it waited for. */
+	/** Its own. */
 	readonly cpuSeconds: number;
+	/** Of the children that it waited for, and of theirs. */
+	readonly childCpuSeconds: number;
 	readonly memoryBytes: number;
+	/** The most that this was. */
+	readonly peakMemoryBytes: number;
 	readonly threads: number | undefined;
 	readonly ioReadBytes: number;
 	readonly ioWriteBytes: number;
@@ -15,6 +20,7 @@ export interface ProcessUsage {
 
 /** Asks the system about single processes. */
 export interface Meter {
+	/** Also of one that has ended and waits to be reaped. */
 	usage(pid: number): ProcessUsage | undefined;
 	/** Descriptors that are sockets. */
 	sockets(pid: number): readonly number[];
@@ -43,9 +49,13 @@ export class DarwinTree implements Tree {
 	 * the first without them may have missed what they started while it was made.
 	 */
 	readonly #ended = new Map<number, number>();
-	/** The last list of processes, and the living members in it. */
+	/** The last list of processes, the members in it, and those of them that live. */
 	#entries: readonly ProcessEntry[] | undefined;
+	#seen: readonly ProcessEntry[] = [];
 	#living: readonly ProcessEntry[] = [];
+	readonly #cpu = new Totals();
+	readonly #read = new Counter();
+	readonly #written = new Counter();
 	/** Of the leader; where it was gone at once, none is as high. */
 	readonly #serial: number;
 	/**
@@ -90,20 +100,36 @@ export class DarwinTree implements Tree {
 		return this.#members().filter((member) => !this.#isInGroup(member));
 	}
 
-	/** CPU of a child that ended counts once its parent waited for it, not if launchd did. */
 	async sample(): Promise<TreeSample | undefined> {
 		const members = this.#members();
 		if (members.length === 0) return undefined;
-		const usages = members.flatMap(({ pid }) => this.meter.usage(pid) ?? []);
+		// Also of those that ended: what they used is their parent's only once it has waited.
+		const looks = this.#seen.flatMap((entry) => {
+			const usage = this.meter.usage(entry.pid);
+			return usage ? [{ ...entry, ...usage, startTime: entry.serial }] : [];
+		});
+		const alive = new Set(members.map(({ serial }) => serial));
+		const living = looks.filter((look) => alive.has(look.serial));
 		const sum = (of: (usage: ProcessUsage) => number) =>
-			usages.reduce((total, usage) => total + of(usage), 0);
+			living.reduce((total, usage) => total + of(usage), 0);
 		return {
 			processCount: members.length,
 			threadCount: sum(({ threads = 1 }) => threads),
-			cpuSeconds: sum(({ cpuSeconds }) => cpuSeconds),
+			cpuSeconds: this.#cpu.add(
+				looks.map((look) => ({
+					...look,
+					own: look.cpuSeconds,
+					waited: look.childCpuSeconds,
+				})),
+			),
 			memoryBytes: sum(({ memoryBytes }) => memoryBytes),
-			ioReadBytes: sum(({ ioReadBytes }) => ioReadBytes),
-			ioWriteBytes: sum(({ ioWriteBytes }) => ioWriteBytes),
+			peakMemoryBytes: Math.max(
+				0,
+				...looks.map((each) => each.peakMemoryBytes),
+			),
+			// The kernel tells no parent what its children read and wrote.
+			ioReadBytes: this.#read.add(looks, (look) => look.ioReadBytes),
+			ioWriteBytes: this.#written.add(looks, (look) => look.ioWriteBytes),
 		};
 	}
 
@@ -123,7 +149,7 @@ export class DarwinTree implements Tree {
 	}
 
 	enforcedBy(name: LimitName): string | undefined {
-		return name === "maxFileDescriptors" ? undefined : ENFORCED_BY_SERVER[name];
+		return enforcedByServer(name);
 	}
 
 	readonly isThrottled = false;
@@ -170,10 +196,12 @@ export class DarwinTree implements Tree {
 		if (entries.some((entry) => this.#hasTakenName(entry)))
 			this.#isNamed = false;
 		const pids = new Set<number>();
+		const seen: ProcessEntry[] = [];
 		const living: ProcessEntry[] = [];
 		for (const entry of entries) {
 			if (!this.#belongs(entry, mine, pids)) continue;
 			mine.add(entry.serial);
+			seen.push(entry);
 			if (entry.hasEnded) {
 				// What it started is found by it for as long as it can be seen.
 				this.#known.add(entry.serial);
@@ -184,6 +212,7 @@ export class DarwinTree implements Tree {
 		}
 		this.#remember(living, entries);
 		this.#entries = entries;
+		this.#seen = seen;
 		this.#living = living;
 		return living;
 	}

@@ -1,5 +1,5 @@
 import { diagnose, messageOf } from "../errors.ts";
-import { LIMIT_NAMES } from "../security/resources.ts";
+import { LIMITS_BY_LOOKS } from "../security/resources.ts";
 import { DarwinTree, type Meter } from "./darwin-tree.ts";
 import {
 	LibProc,
@@ -45,9 +45,7 @@ function create(): Platform {
 			: undefined,
 		// Nobody may set another process's rlimits here, and the runtime offers no
 		// place to set them between fork and exec.
-		enforceable: new Set(
-			LIMIT_NAMES.filter((name) => name !== "maxFileDescriptors"),
-		),
+		enforceable: new Set(LIMITS_BY_LOOKS),
 		prepareServer() {},
 		hasCapabilities: () => false,
 		keepOut() {},
@@ -103,10 +101,12 @@ function meterOf(libproc: LibProc): Meter {
 			return (
 				usage && {
 					cpuSeconds: usage.cpuSeconds,
+					childCpuSeconds: usage.childCpuSeconds,
 					// Private memory, compressed or not. Pages of files, so those of
 					// programs and libraries, aren't in it; a page that fork shares is,
 					// in each process that has touched it.
 					memoryBytes: usage.footprintBytes,
+					peakMemoryBytes: usage.peakFootprintBytes,
 					threads: libproc.task(pid)?.threads,
 					// Of disks alone: pipes, sockets and cached reads aren't counted.
 					ioReadBytes: usage.diskReadBytes,

@@ -12,16 +12,15 @@ const KERNEL32 = {
 	CreateToolhelp32Snapshot: { args: ["u32", "u32"], returns: "u64" },
 	FreeConsole: { args: [], returns: "i32" },
 	GenerateConsoleCtrlEvent: { args: ["u32", "u32"], returns: "i32" },
+	GetActiveProcessorCount: { args: ["u16"], returns: "u32" },
 	GetConsoleProcessList: { args: ["ptr", "u32"], returns: "u32" },
 	GetCurrentProcess: { args: [], returns: "u64" },
-	GetProcessIoCounters: { args: ["u64", "ptr"], returns: "i32" },
 	GetProcessTimes: {
 		args: ["u64", "ptr", "ptr", "ptr", "ptr"],
 		returns: "i32",
 	},
 	GetSystemDirectoryW: { args: ["ptr", "u32"], returns: "u32" },
 	IsProcessInJob: { args: ["u64", "u64", "ptr"], returns: "i32" },
-	K32GetProcessMemoryInfo: { args: ["u64", "ptr", "u32"], returns: "i32" },
 	OpenProcess: { args: ["u32", "i32", "u32"], returns: "u64" },
 	Process32FirstW: { args: ["u64", "ptr"], returns: "i32" },
 	Process32NextW: { args: ["u64", "ptr"], returns: "i32" },
@@ -47,6 +46,12 @@ const IPHLPAPI = {
 } as const;
 
 const NTDLL = {
+	NtQuerySystemInformation: {
+		args: ["i32", "ptr", "u32", "ptr"],
+		returns: "i32",
+	},
+	NtResumeProcess: { args: ["u64"], returns: "i32" },
+	NtSuspendProcess: { args: ["u64"], returns: "i32" },
 	RtlGetCurrentPeb: { args: [], returns: "ptr" },
 } as const;
 
@@ -58,6 +63,7 @@ const USER32 = {
 
 export type Kernel32 = ReturnType<typeof openKernel32>;
 export type Iphlpapi = ReturnType<typeof openIphlpapi>;
+export type Ntdll = ReturnType<typeof openNtdll>;
 export type User32 = ReturnType<typeof openUser32>;
 
 /**
@@ -71,6 +77,10 @@ export function openKernel32() {
 
 export function openIphlpapi(kernel: Kernel32) {
 	return dlopen(systemFile(kernel, "iphlpapi.dll"), IPHLPAPI).symbols;
+}
+
+export function openNtdll(kernel: Kernel32) {
+	return dlopen(systemFile(kernel, "ntdll.dll"), NTDLL).symbols;
 }
 
 export function openUser32(kernel: Kernel32) {
@@ -87,8 +97,7 @@ const IGNORES_CTRL_C = 1;
  * and whatever it starts (Microsoft, "SetConsoleCtrlHandler"). No function tells.
  */
 export function ignoresCtrlC(kernel: Kernel32): boolean {
-	const path = systemFile(kernel, "ntdll.dll");
-	const block = dlopen(path, NTDLL).symbols.RtlGetCurrentPeb();
+	const block = openNtdll(kernel).RtlGetCurrentPeb();
 	if (block === null) return false;
 	const parameters = read.ptr(block, PROCESS_PARAMETERS) as Pointer;
 	return (read.u32(parameters, CONSOLE_FLAGS) & IGNORES_CTRL_C) !== 0;
@@ -159,18 +168,18 @@ function textAt(view: DataView, start: number): string {
 }
 
 const PROCESS_TERMINATE = 0x0001;
-const PROCESS_VM_READ = 0x0010;
 const PROCESS_SET_QUOTA = 0x0100;
+const PROCESS_SUSPEND_RESUME = 0x0800;
 /** Wine asks for it where Windows would take PROCESS_QUERY_LIMITED_INFORMATION. */
 const PROCESS_QUERY_INFORMATION = 0x0400;
 const SYNCHRONIZE = 0x0010_0000;
 const WAIT_TIMEOUT = 0x102;
 
-/** What a process is opened for: to look at it, or also to put it into a job and to end it. */
+/** What a process is opened for: to put it into a job and to end it, or to hold it up. */
 const LOOK = PROCESS_QUERY_INFORMATION | SYNCHRONIZE;
 export const RIGHTS = {
-	look: LOOK | PROCESS_VM_READ,
 	rule: LOOK | PROCESS_TERMINATE | PROCESS_SET_QUOTA,
+	pause: LOOK | PROCESS_SUSPEND_RESUME,
 } as const;
 
 /**
@@ -189,41 +198,20 @@ export function isRunning(kernel: Kernel32, process: Handle): boolean {
 	return kernel.WaitForSingleObject(process, 0) === WAIT_TIMEOUT;
 }
 
-/** Times of a process, in units of 100 ns (FILETIME); undefined where it can't be asked. */
-export function timesOf(
+/** When a process was made, in units of 100 ns (FILETIME); undefined where it can't be asked. */
+export function creationTime(
 	kernel: Kernel32,
 	process: Handle,
-): { readonly created: bigint; readonly cpu: bigint } | undefined {
+): bigint | undefined {
 	const times = new BigUint64Array(4);
 	const at = (index: number) => ptr(times, index * 8);
-	if (kernel.GetProcessTimes(process, at(0), at(1), at(2), at(3)) === 0)
-		return undefined;
-	const [created = 0n, , inKernel = 0n, inUser = 0n] = times;
-	return { created, cpu: inKernel + inUser };
+	const worked = kernel.GetProcessTimes(process, at(0), at(1), at(2), at(3));
+	return worked === 0 ? undefined : times[0];
 }
 
-/** sizeof(PROCESS_MEMORY_COUNTERS) and the place of WorkingSetSize in it. */
-const MEMORY_COUNTERS_SIZE = 72;
-const WORKING_SET_SIZE = 16;
+const ALL_PROCESSOR_GROUPS = 0xffff;
 
-/** Bytes of a process that are in memory; 0 where it can't be asked. */
-export function workingSetOf(kernel: Kernel32, process: Handle): number {
-	const counters = new DataView(new ArrayBuffer(MEMORY_COUNTERS_SIZE));
-	counters.setUint32(0, MEMORY_COUNTERS_SIZE, true);
-	const at = ptr(counters);
-	return kernel.K32GetProcessMemoryInfo(process, at, MEMORY_COUNTERS_SIZE) === 0
-		? 0
-		: Number(counters.getBigUint64(WORKING_SET_SIZE, true));
-}
-
-/** Bytes that a process read and wrote: files, pipes and devices (IO_COUNTERS). */
-export function ioOf(
-	kernel: Kernel32,
-	process: Handle,
-): { readonly read: number; readonly written: number } | undefined {
-	const counters = new BigUint64Array(6);
-	if (kernel.GetProcessIoCounters(process, ptr(counters)) === 0)
-		return undefined;
-	const [, , , read = 0n, written = 0n] = counters;
-	return { read: Number(read), written: Number(written) };
+/** Logical processors of the whole machine, of which shares of all are reckoned. */
+export function processorCount(kernel: Kernel32): number {
+	return kernel.GetActiveProcessorCount(ALL_PROCESSOR_GROUPS);
 }

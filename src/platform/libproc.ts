@@ -16,14 +16,14 @@ export const PROC_PIDUNIQIDENTIFIERINFO = 17;
 /** Flavor of proc_pidfdinfo(). */
 export const PROC_PIDFDSOCKETINFO = 3;
 /** Flavor of proc_pid_rusage(). */
-export const RUSAGE_INFO_V2 = 2;
+export const RUSAGE_INFO_V4 = 4;
 
 /** Bytes of each structure. */
 export const SIZES = {
 	shortInfo: 64,
 	identity: 56,
 	taskInfo: 96,
-	resourceUsage: 160,
+	resourceUsage: 296,
 	descriptor: 8,
 	socketInfo: 792,
 } as const;
@@ -43,7 +43,7 @@ export const SIZES = {
  * |                        | four counters of time                | 16     | u64  |
  * |                        | nine counters from pti_policy on     | 48     | i32  |
  * |                        | pti_threadnum                        | 84     | i32  |
- * | rusage_info_v2         | ri_uuid[16]                          | 0      | u8   |
+ * | rusage_info_v4         | ri_uuid[16]                          | 0      | u8   |
  * |                        | ri_user_time                         | 16     | u64  |
  * |                        | ri_system_time                       | 24     | u64  |
  * |                        | ri_phys_footprint                    | 72     | u64  |
@@ -51,6 +51,7 @@ export const SIZES = {
  * |                        | ri_child_system_time                 | 104    | u64  |
  * |                        | ri_diskio_bytesread                  | 144    | u64  |
  * |                        | ri_diskio_byteswritten               | 152    | u64  |
+ * |                        | ri_lifetime_max_phys_footprint       | 240    | u64  |
  * | proc_fdinfo            | proc_fd                              | 0      | i32  |
  * |                        | proc_fdtype                          | 4      | u32  |
  * | socket_fdinfo          | pfi (proc_fileinfo, 24 bytes)        | 0      |      |
@@ -82,6 +83,7 @@ export const OFFSETS = {
 	ri_child_system_time: 104,
 	ri_diskio_bytesread: 144,
 	ri_diskio_byteswritten: 152,
+	ri_lifetime_max_phys_footprint: 240,
 	proc_fd: 0,
 	proc_fdtype: 4,
 	soi_kind: 256,
@@ -155,29 +157,34 @@ export function parseTaskInfo(bytes: Uint8Array): TaskInfo | undefined {
 	);
 }
 
-/** What struct rusage_info_v2 tells; times in units of the Mach clock, sizes in bytes. */
+/** What struct rusage_info_v4 tells; times in units of the Mach clock, sizes in bytes. */
 export interface ResourceUsage {
-	/** User and system, its own and of the children that it waited for. */
-	readonly cpuTime: number;
+	/** User and system, its own. */
+	readonly ownTime: number;
+	/** Of the children that it waited for, and of theirs. */
+	readonly childTime: number;
 	/** What Activity Monitor shows as memory. */
 	readonly footprintBytes: number;
+	/** The most that this was. */
+	readonly peakFootprintBytes: number;
 	readonly diskReadBytes: number;
 	readonly diskWrittenBytes: number;
 }
 
-/** Reads a struct rusage_info_v2. */
+/** Reads a struct rusage_info_v4. */
 export function parseResourceUsage(
 	bytes: Uint8Array,
 ): ResourceUsage | undefined {
 	const view = viewOf(bytes, SIZES.resourceUsage);
 	return (
 		view && {
-			cpuTime:
-				u64(view, OFFSETS.ri_user_time) +
-				u64(view, OFFSETS.ri_system_time) +
+			ownTime:
+				u64(view, OFFSETS.ri_user_time) + u64(view, OFFSETS.ri_system_time),
+			childTime:
 				u64(view, OFFSETS.ri_child_user_time) +
 				u64(view, OFFSETS.ri_child_system_time),
 			footprintBytes: u64(view, OFFSETS.ri_phys_footprint),
+			peakFootprintBytes: u64(view, OFFSETS.ri_lifetime_max_phys_footprint),
 			diskReadBytes: u64(view, OFFSETS.ri_diskio_bytesread),
 			diskWrittenBytes: u64(view, OFFSETS.ri_diskio_byteswritten),
 		}

@@ -13,7 +13,7 @@ import {
 	parseSockets,
 	parseTaskInfo,
 	type ResourceUsage,
-	RUSAGE_INFO_V2,
+	RUSAGE_INFO_V4,
 	SIZES,
 	type TaskInfo,
 } from "./libproc.ts";
@@ -160,18 +160,28 @@ export class LibProc implements ProcessSource {
 		return { ...short, ...lineage, session };
 	}
 
-	/** Seconds of CPU and bytes; undefined where that is not this user's to know. */
-	usage(
-		pid: number,
-	): (ResourceUsage & { readonly cpuSeconds: number }) | undefined {
+	/**
+	 * Seconds of CPU and bytes, also of one that has ended and waits to be reaped;
+	 * undefined where that is not this user's to know.
+	 */
+	usage(pid: number):
+		| (ResourceUsage & {
+				readonly cpuSeconds: number;
+				readonly childCpuSeconds: number;
+		  })
+		| undefined {
 		const failed = this.libc.proc_pid_rusage(
 			pid,
-			RUSAGE_INFO_V2,
+			RUSAGE_INFO_V4,
 			ptr(this.#usage),
 		);
 		const usage = failed === 0 ? parseResourceUsage(this.#usage) : undefined;
 		return (
-			usage && { ...usage, cpuSeconds: usage.cpuTime * this.#secondsPerUnit }
+			usage && {
+				...usage,
+				cpuSeconds: usage.ownTime * this.#secondsPerUnit,
+				childCpuSeconds: usage.childTime * this.#secondsPerUnit,
+			}
 		);
 	}
 

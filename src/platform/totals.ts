@@ -77,3 +77,34 @@ export class Totals {
 		return undefined;
 	}
 }
+
+/** What one look tells of a process on a system where nobody waits for children. */
+export type Seen = Pick<Count, "pid" | "startTime">;
+
+/**
+ * A counter of a tree where a process's own end tells nobody what it used: each
+ * member's stays counted as it was seen last.
+ */
+export class Counter {
+	readonly #totals = new Totals();
+	#value = 0;
+
+	/** @param counted what the system has counted itself, where it does */
+	add<Look extends Seen>(
+		looks: readonly Look[],
+		of: (look: Look) => number,
+		counted = 0,
+	): number {
+		const seen = this.#totals.add(
+			looks.map((look) => ({
+				pid: look.pid,
+				startTime: look.startTime,
+				parent: 0,
+				own: of(look),
+				waited: 0,
+			})),
+		);
+		this.#value = Math.max(this.#value, seen, counted);
+		return this.#value;
+	}
+}

@@ -1,7 +1,16 @@
+import { ENFORCED_BY_SERVER, LIMIT_PROMISES } from "../security/resources.ts";
 import type { Guarantee } from "./platform.ts";
 
-/** What a user may rely on under Windows; `hasJob`: whether the server is in a job of its own. */
-export function guarantees(hasJob: boolean): readonly Guarantee[] {
+/**
+ * What a user may rely on under Windows.
+ *
+ * @param hasJob whether the server is in a job of its own
+ * @param capsCpu whether a job can be held to a share of CPU
+ */
+export function guarantees(
+	hasJob: boolean,
+	capsCpu: boolean,
+): readonly Guarantee[] {
 	const job = hasJob ? ("kernel" as const) : ("unavailable" as const);
 	const noJob = "the system gave the server no Job Object";
 	return [
@@ -72,6 +81,20 @@ export function guarantees(hasJob: boolean): readonly Guarantee[] {
 			promise: "A tree is asked to end before it is killed.",
 			by: "server",
 			how: "Ctrl+C on its console and WM_CLOSE to its windows; a program that has neither can't be asked",
+		},
+		{
+			id: "limits.maxCpuPercent",
+			promise: LIMIT_PROMISES.maxCpuPercent,
+			by: capsCpu ? "kernel" : "server",
+			how: capsCpu
+				? "CPU rate of a Job Object"
+				: `${ENFORCED_BY_SERVER.maxCpuPercent}; no CPU rate of a Job Object can be had`,
+		},
+		{
+			id: "limits.maxProcesses",
+			promise: LIMIT_PROMISES.maxProcesses,
+			by: "server",
+			how: `${ENFORCED_BY_SERVER.maxProcesses}; between two looks a Job Object stops it far above`,
 		},
 	];
 }

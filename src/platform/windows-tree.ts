@@ -1,21 +1,37 @@
-import { type Held, hold, holdDescendants, type Job, KILLED } from "./job.ts";
 import {
-	allProcesses,
+	enforcedByServer,
+	type LimitName,
+	type Limits,
+} from "../security/resources.ts";
+import { cpuRate, type Held, hold, type Job } from "./job.ts";
+import {
 	type Handle,
 	type Iphlpapi,
-	ioOf,
 	isRunning,
 	type Kernel32,
+	type Ntdll,
 	openProcess,
-	timesOf,
-	workingSetOf,
+	processorCount,
 } from "./kernel32.ts";
+import { Pause, type Suspender } from "./pause.ts";
 import type { Signal, Tree, TreeSample } from "./platform.ts";
+import type { Snapshot } from "./snapshot.ts";
+import type { SystemProcess } from "./system-processes.ts";
 import { listeningPorts } from "./tcp-table.ts";
+import { Counter } from "./totals.ts";
+import {
+	fill,
+	heldMembers,
+	jobMembers,
+	type Members,
+} from "./windows-members.ts";
 
 /** What trees are looked at and ended with. */
 export interface Means {
 	readonly kernel: Kernel32;
+	/** Opened when it is first needed. */
+	readonly nt: () => Ntdll;
+	readonly snapshot: Snapshot;
 	/** Opened when it is first needed. */
 	readonly tcp: () => Iphlpapi;
 	/** Asks processes to end; see `sendInterrupt`. */
@@ -27,31 +43,40 @@ export interface Means {
 /** The system's unit of time is 100 ns. */
 const UNITS_PER_SECOND = 1e7;
 
-/** How the members of a tree are known. */
-interface Members {
-	pids(): number[];
-	/** Whether an open process is one: its pid alone could be another's by now. */
-	has(pid: number, process: Handle): boolean;
-	kill(): void;
-	/** What ended members used, too; undefined where nobody counts that. */
-	accounting(): ReturnType<Job["accounting"]>;
-	close(): void;
+/** What holds a tree to its share of CPU where the system does. */
+export const BY_RATE = "the kernel (a Job Object's CPU rate)";
+
+/**
+ * How many processes a tree with a limit may have before the system refuses more,
+ * so that none gets far between two looks. What keeps to its limit never meets
+ * it, also with a console, whose host is a process, for each member.
+ */
+export function mostProcesses(limit: number): number {
+	return Math.min(limit * 4 + 16, 2 ** 32 - 1);
 }
 
 /** A started process and all that it started. */
 export class WindowsTree implements Tree {
 	readonly #members: Members;
+	readonly #job: Job | undefined;
+	readonly #pause: Pause;
+	readonly #cpu = new Counter();
+	readonly #read = new Counter();
+	readonly #written = new Counter();
+	readonly isThrottled: boolean;
 	/** Undefined where it was gone at once. */
 	readonly #leader: Handle | undefined;
 
 	/**
 	 * @param leader a process that the runtime has not reaped, so that its pid is its own
 	 * @param job undefined where the tree can't be put into one of its own
+	 * @param limits what the system is to hold it to, as far as it can
 	 */
 	constructor(
 		leader: number,
 		job: Job | undefined,
 		private readonly means: Means,
+		limits: Limits = {},
 	) {
 		const { kernel } = means;
 		const held = new Map<number, Held>();
@@ -60,16 +85,23 @@ export class WindowsTree implements Tree {
 		if (first) held.set(leader, first);
 		if (job && fill(job, kernel, held)) {
 			for (const { handle } of held.values()) kernel.CloseHandle(handle);
+			this.#job = job;
 			this.#members = jobMembers(job);
 		} else {
 			job?.close();
 			this.#members = heldMembers(kernel, held);
 		}
+		this.#pause = new Pause(suspender(means, this.#members));
+		this.isThrottled =
+			this.#job !== undefined && limit(this.#job, limits, kernel);
 	}
 
 	signal(...signals: readonly Signal[]): void {
 		for (const signal of signals) {
 			if (signal === "SIGKILL") this.#members.kill();
+			if (signal === "SIGSTOP") this.#pause.suspend(this.alive());
+			// What is to hear a Ctrl+C has to run.
+			if (signal === "SIGTERM" || signal === "SIGCONT") this.#pause.resume();
 			if (signal === "SIGTERM") this.means.interrupt(this.alive());
 		}
 	}
@@ -87,42 +119,29 @@ export class WindowsTree implements Tree {
 	async sample(): Promise<TreeSample | undefined> {
 		const pids = this.#members.pids();
 		if (pids.length === 0) return undefined;
-		const { kernel } = this.means;
-		let cpu = 0n;
-		let [memoryBytes, read, written] = [0, 0, 0];
-		for (const pid of pids) {
-			const process = openProcess(kernel, pid, "look");
-			if (process === 0n) continue;
-			if (this.#members.has(pid, process)) {
-				cpu += timesOf(kernel, process)?.cpu ?? 0n;
-				memoryBytes += workingSetOf(kernel, process);
-				const io = ioOf(kernel, process);
-				read += io?.read ?? 0;
-				written += io?.written ?? 0;
-			}
-			kernel.CloseHandle(process);
-		}
-		const all = this.#members.accounting();
-		const among = new Set(pids);
-		// What holds a console that nobody sees was started by the system.
-		const entries = allProcesses(kernel).filter(
-			({ pid, name }) => among.has(pid) && name.toLowerCase() !== "conhost.exe",
-		);
+		const looks = this.means.snapshot.of(pids);
+		const programs = looks.filter((look) => !isConsole(look));
+		const all = this.#job?.accounting();
+		const sum = (of: (look: SystemProcess) => number) =>
+			looks.reduce((total, look) => total + of(look), 0);
 		return {
-			processCount: entries.length,
-			threadCount: entries.reduce((sum, { threads }) => sum + threads, 0),
-			cpuSeconds: Number(all?.cpu ?? cpu) / UNITS_PER_SECOND,
-			memoryBytes,
-			ioReadBytes: all?.read ?? read,
-			ioWriteBytes: all?.written ?? written,
+			processCount: processCount(looks),
+			threadCount: programs.reduce((total, { threads }) => total + threads, 0),
+			cpuSeconds:
+				this.#cpu.add(looks, ({ cpu }) => cpu, all?.cpu) / UNITS_PER_SECOND,
+			memoryBytes: sum(({ workingSet }) => workingSet),
+			peakMemoryBytes: Math.max(
+				0,
+				...looks.map(({ peakWorkingSet }) => peakWorkingSet),
+			),
+			ioReadBytes: this.#read.add(looks, ({ read }) => read, all?.read),
+			ioWriteBytes: this.#written.add(
+				looks,
+				({ written }) => written,
+				all?.written,
+			),
 		};
 	}
-
-	enforcedBy(): undefined {
-		return undefined;
-	}
-
-	readonly isThrottled = false;
 
 	wasOutOfMemory(): undefined {
 		return undefined;
@@ -133,12 +152,19 @@ export class WindowsTree implements Tree {
 	}
 
 	forget(): void {
+		this.#pause.resume();
 		this.#members.close();
 		if (this.#leader !== undefined) this.means.kernel.CloseHandle(this.#leader);
 	}
 
 	proportionalMemory(): undefined {
 		return undefined;
+	}
+
+	enforcedBy(name: LimitName): string | undefined {
+		return name === "maxCpuPercent" && this.isThrottled
+			? BY_RATE
+			: enforcedByServer(name);
 	}
 
 	limitDescriptors(): void {
@@ -151,45 +177,44 @@ export class WindowsTree implements Tree {
 }
 
 /**
- * Puts a process into a job, and then what it had started before: the runtime's
- * own job, which it is in from its start, lets such children out.
+ * Has the system hold a tree to its share of CPU, and keep it from starting
+ * processes far beyond its limit.
+ *
+ * @returns whether it holds it to its share of CPU
  */
-function fill(job: Job, kernel: Kernel32, held: Map<number, Held>): boolean {
-	for (const { handle } of held.values())
-		if (!job.add(handle) && isRunning(kernel, handle)) return false;
-	holdDescendants(kernel, held);
-	for (const { handle } of held.values()) if (!job.has(handle)) job.add(handle);
-	return true;
+function limit(job: Job, limits: Limits, kernel: Kernel32): boolean {
+	const { maxCpuPercent, maxProcesses } = limits;
+	if (maxProcesses !== undefined)
+		job.limitProcesses(mostProcesses(maxProcesses));
+	if (maxCpuPercent === undefined) return false;
+	const rate = cpuRate(maxCpuPercent, processorCount(kernel));
+	return rate !== undefined && job.limitCpu(rate);
 }
 
-function jobMembers(job: Job): Members {
-	return {
-		pids: () => job.pids(),
-		has: (_, process) => job.has(process),
-		kill: () => job.kill(),
-		accounting: () => job.accounting(),
-		close: () => job.close(),
-	};
+/** What holds a console that nobody sees is started by the system. */
+function isConsole({ name }: Pick<SystemProcess, "name">): boolean {
+	return name.toLowerCase() === "conhost.exe";
 }
 
-/** Without a job: what is found by its parent's pid, held so that no pid changes its meaning. */
-function heldMembers(kernel: Kernel32, held: Map<number, Held>): Members {
-	const living = () => {
-		holdDescendants(kernel, held);
-		// One that has ended may still be the parent of those that live.
-		return [...held].filter(([, { handle }]) => isRunning(kernel, handle));
-	};
+/** Members without the consoles' hosts; but more of those than others are programs of that name. */
+export function processCount(
+	members: readonly Pick<SystemProcess, "name">[],
+): number {
+	const consoles = members.filter(isConsole).length;
+	return Math.max(consoles, members.length - consoles);
+}
+
+/** Suspends members alone: a pid could be another's by now. */
+function suspender({ kernel, nt }: Means, members: Members): Suspender {
 	return {
-		pids: () => living().map(([pid]) => pid),
-		has: (pid) => held.has(pid),
-		kill() {
-			for (const [, { handle }] of living())
-				kernel.TerminateProcess(handle, KILLED);
+		open(pid) {
+			const process = openProcess(kernel, pid, "pause");
+			if (process === 0n || members.has(pid, process)) return process;
+			kernel.CloseHandle(process);
+			return 0n;
 		},
-		accounting: () => undefined,
-		close() {
-			for (const { handle } of held.values()) kernel.CloseHandle(handle);
-			held.clear();
-		},
+		suspend: (process) => nt().NtSuspendProcess(process) >= 0,
+		resume: (process) => void nt().NtResumeProcess(process),
+		close: (process) => void kernel.CloseHandle(process),
 	};
 }

@@ -1,12 +1,18 @@
 import { diagnose, messageOf } from "../errors.ts";
-import { Job } from "./job.ts";
+import { LIMITS_BY_LOOKS, type Limits } from "../security/resources.ts";
+import { Job, WHOLE_MACHINE } from "./job.ts";
 import {
 	type Iphlpapi,
 	ignoresCtrlC,
+	type Kernel32,
+	type Ntdll,
 	openIphlpapi,
 	openKernel32,
+	openNtdll,
 } from "./kernel32.ts";
 import type { Enclosure, Platform, StartSelf } from "./platform.ts";
+import { Snapshot } from "./snapshot.ts";
+import { SystemProcesses } from "./system-processes.ts";
 import { guarantees } from "./windows-guarantees.ts";
 import { type Means, WindowsTree } from "./windows-tree.ts";
 
@@ -21,8 +27,15 @@ export function createWindows(): Platform {
 	let all: Job | undefined;
 	/** Whether this process ignores Ctrl+C, as its client wants it. */
 	let isDeaf = false;
+	let nt: Ntdll | undefined;
+	const processes = SystemProcesses.of(() => means.nt());
 	const means: Means = {
 		kernel,
+		nt() {
+			nt ??= openNtdll(kernel);
+			return nt;
+		},
+		snapshot: new Snapshot(() => processes.list()),
 		tcp() {
 			tcp ??= openIphlpapi(kernel);
 			return tcp;
@@ -38,7 +51,7 @@ export function createWindows(): Platform {
 	};
 	return {
 		pipes: undefined,
-		enforceable: new Set(),
+		enforceable: new Set(LIMITS_BY_LOOKS),
 		prepareServer(start) {
 			startSelf = start;
 			isDeaf = ignoresCtrlC(kernel);
@@ -49,13 +62,13 @@ export function createWindows(): Platform {
 		reaped() {},
 		reapedOrphans: 0,
 		orphans: () => [],
-		enclose: () => enclosure(means),
+		enclose: (limits) => enclosure(means, limits),
 		mark: undefined,
 		unmarked: (start) => start(),
 		makeCgroup: () => undefined,
 		endWithin() {},
 		release() {},
-		guarantees: () => guarantees(all !== undefined),
+		guarantees: () => guarantees(all !== undefined, capsCpu(kernel)),
 	};
 
 	/** Whatever happens to this process, its end closes the job, and that ends all that is in it. */
@@ -69,6 +82,18 @@ export function createWindows(): Platform {
 			diagnose(messageOf(error));
 		}
 		return undefined;
+	}
+}
+
+/** Tries on an empty job whether the system takes a share of CPU. */
+function capsCpu(kernel: Kernel32): boolean {
+	try {
+		const job = new Job(kernel);
+		const works = job.limitCpu(WHOLE_MACHINE);
+		job.close();
+		return works;
+	} catch {
+		return false;
 	}
 }
 
@@ -101,7 +126,7 @@ function inOneGo(
  * runtime's `windowsHide` it gets one that nobody sees (CREATE_NO_WINDOW). It is
  * to hear a Ctrl+C there, also where this process was made to ignore the client's.
  */
-function enclosure(means: Means): Enclosure {
+function enclosure(means: Means, limits: Limits): Enclosure {
 	const { kernel, hear } = means;
 	hear(true);
 	return {
@@ -114,7 +139,7 @@ function enclosure(means: Means): Enclosure {
 			} catch (error) {
 				diagnose(messageOf(error));
 			}
-			return new WindowsTree(leader, job, means);
+			return new WindowsTree(leader, job, means, limits);
 		},
 		fallBack: () => false,
 		abandon: () => hear(false),

@@ -29,6 +29,16 @@ export const ENFORCED_BY_SERVER: Readonly<
 	maxProcesses: "the server, which ends the tree",
 };
 
+/** The limits that looks at a tree can hold it to; they know nothing of descriptors. */
+export const LIMITS_BY_LOOKS: readonly LimitName[] = LIMIT_NAMES.filter(
+	(name) => name !== "maxFileDescriptors",
+);
+
+/** What holds a tree to a limit where that is the server, in words. */
+export function enforcedByServer(name: LimitName): string | undefined {
+	return name === "maxFileDescriptors" ? undefined : ENFORCED_BY_SERVER[name];
+}
+
 export type LimitName = (typeof LIMIT_NAMES)[number];
 
 /** Limits as they are asked for and as they hold: each may be missing. */

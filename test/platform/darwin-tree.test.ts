@@ -1,39 +1,8 @@
 import { describe, expect, it } from "bun:test";
-import {
-	DarwinTree,
-	type Meter,
-	type ProcessUsage,
-} from "../../src/platform/darwin-tree.ts";
+import { DarwinTree } from "../../src/platform/darwin-tree.ts";
 import { ProcessTable } from "../../src/platform/process-table.ts";
+import { LEADER, meter, SERVER, setUp } from "../support/darwin-tree.ts";
 import { RecordedProcesses } from "../support/processes.ts";
-
-const SERVER = 500;
-const LEADER = 600;
-
-/** A meter of nothing but what is given. */
-function meter(changes: Partial<Meter> = {}): Meter {
-	return {
-		usage: () => undefined,
-		sockets: () => [],
-		listeningPort: () => undefined,
-		...changes,
-	};
-}
-
-/** A server with one tree; every look is a new one. */
-function setUp(meterOfIt = meter()) {
-	const system = new RecordedProcesses();
-	system.fork(1, SERVER);
-	system.forkSession(SERVER, LEADER);
-	let now = 0;
-	const table = new ProcessTable(system, () => now++);
-	const tree = new DarwinTree(LEADER, table, meterOfIt);
-	const alive = () => {
-		table.expire();
-		return [...tree.alive()].sort((a, b) => a - b);
-	};
-	return { system, table, tree, alive };
-}
 
 describe("a tree in a table of processes", () => {
 	it("is its leader alone at first, and nobody at last", () => {
@@ -209,48 +178,6 @@ describe("a pid that came again", () => {
 		system.fork(LEADER, 800);
 		system.reap(LEADER);
 		expect(alive()).toEqual([601]);
-	});
-});
-
-describe("a sample", () => {
-	const usage: ProcessUsage = {
-		cpuSeconds: 1.5,
-		memoryBytes: 1000,
-		threads: 3,
-		ioReadBytes: 10,
-		ioWriteBytes: 20,
-	};
-
-	it("adds up what members use", async () => {
-		const { system, tree, table } = setUp(meter({ usage: () => usage }));
-		system.fork(LEADER, 601);
-		table.expire();
-		expect(await tree.sample()).toEqual({
-			processCount: 2,
-			threadCount: 6,
-			cpuSeconds: 3,
-			memoryBytes: 2000,
-			ioReadBytes: 20,
-			ioWriteBytes: 40,
-		});
-	});
-
-	it("counts a member that is another user's for a process that uses nothing", async () => {
-		const { system, tree, table } = setUp(
-			meter({ usage: (pid) => (pid === LEADER ? usage : undefined) }),
-		);
-		system.fork(LEADER, 601);
-		table.expire();
-		expect(await tree.sample()).toMatchObject({
-			processCount: 2,
-			cpuSeconds: 1.5,
-		});
-	});
-
-	it("is none once nothing lives", async () => {
-		const { system, tree } = setUp(meter({ usage: () => usage }));
-		system.reap(LEADER);
-		expect(await tree.sample()).toBeUndefined();
 	});
 });
 

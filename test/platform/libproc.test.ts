@@ -17,7 +17,7 @@ import {
 	proc_fdinfo,
 	proc_taskinfo,
 	proc_uniqidentifierinfo,
-	rusage_info_v2,
+	rusage_info_v4,
 	socket_fdinfo,
 } from "../support/libproc.ts";
 
@@ -25,7 +25,7 @@ const STRUCTS = [
 	proc_bsdshortinfo,
 	proc_uniqidentifierinfo,
 	proc_taskinfo,
-	rusage_info_v2,
+	rusage_info_v4,
 	proc_fdinfo,
 	socket_fdinfo,
 ];
@@ -49,7 +49,7 @@ describe("the layout of libproc's structures", () => {
 			shortInfo: proc_bsdshortinfo.size,
 			identity: proc_uniqidentifierinfo.size,
 			taskInfo: proc_taskinfo.size,
-			resourceUsage: rusage_info_v2.size,
+			resourceUsage: rusage_info_v4.size,
 			descriptor: proc_fdinfo.size,
 			socketInfo: socket_fdinfo.size,
 		});
@@ -117,19 +117,22 @@ describe("parseTaskInfo", () => {
 });
 
 describe("parseResourceUsage", () => {
-	it("reads CPU with that of children, the footprint and disk I/O", () => {
-		const bytes = rusage_info_v2.fill({
+	it("reads CPU apart from that of children, footprints and disk I/O", () => {
+		const bytes = rusage_info_v4.fill({
 			ri_user_time: 1_000_000_000_000,
 			ri_system_time: 20_000,
 			ri_child_user_time: 300,
 			ri_child_system_time: 4,
 			ri_phys_footprint: 2n ** 33n,
+			ri_lifetime_max_phys_footprint: 2n ** 34n,
 			ri_diskio_bytesread: 4096,
 			ri_diskio_byteswritten: 8192,
 		});
 		expect(parseResourceUsage(bytes)).toEqual({
-			cpuTime: 1_000_000_020_304,
+			ownTime: 1_000_000_020_000,
+			childTime: 304,
 			footprintBytes: 2 ** 33,
+			peakFootprintBytes: 2 ** 34,
 			diskReadBytes: 4096,
 			diskWrittenBytes: 8192,
 		});
@@ -199,7 +202,7 @@ describe("an answer that is too short", () => {
 		expect(parseShortInfo(new Uint8Array(63))).toBeUndefined();
 		expect(parseLineage(new Uint8Array(55))).toBeUndefined();
 		expect(parseTaskInfo(new Uint8Array(95))).toBeUndefined();
-		expect(parseResourceUsage(new Uint8Array(159))).toBeUndefined();
+		expect(parseResourceUsage(new Uint8Array(295))).toBeUndefined();
 		expect(parseListeningPort(new Uint8Array(791))).toBeUndefined();
 	});
 });

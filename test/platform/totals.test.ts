@@ -1,6 +1,6 @@
 import { describe, expect, it } from "bun:test";
 import fc from "fast-check";
-import { type Count, Totals } from "../../src/platform/totals.ts";
+import { type Count, Counter, Totals } from "../../src/platform/totals.ts";
 
 const member = (
 	pid: number,
@@ -147,5 +147,35 @@ describe("Totals", () => {
 			}),
 			{ numRuns: 500 },
 		);
+	});
+});
+
+describe("a counter", () => {
+	const seen = (pid: number, value: number, startTime = pid) => ({
+		pid,
+		startTime,
+		value,
+	});
+	const value = (look: { readonly value: number }) => look.value;
+
+	it("keeps what members had when they were seen last", () => {
+		const counter = new Counter();
+		expect(counter.add([seen(1, 5), seen(2, 7)], value)).toBe(12);
+		expect(counter.add([seen(1, 6)], value)).toBe(13);
+		expect(counter.add([], value)).toBe(13);
+	});
+
+	it("takes one with the pid of another for one of its own", () => {
+		const counter = new Counter();
+		counter.add([seen(1, 5), seen(2, 7)], value);
+		expect(counter.add([seen(1, 5), seen(2, 3, 9)], value)).toBe(15);
+	});
+
+	it("is the system's where that has counted more, and never goes back", () => {
+		const counter = new Counter();
+		expect(counter.add([seen(1, 5)], value, 8)).toBe(8);
+		expect(counter.add([seen(1, 6)], value, undefined)).toBe(8);
+		expect(counter.add([seen(1, 20)], value, 8)).toBe(20);
+		expect(counter.add([], value, 30)).toBe(30);
 	});
 });

@@ -29,7 +29,7 @@ export const proc_taskinfo = new CStruct([
 ]);
 
 /** bsd/sys/resource.h. */
-export const rusage_info_v2 = new CStruct([
+export const rusage_info_v4 = new CStruct([
 	["u8", "ri_uuid", 16],
 	...each("u64", "ri_user_time ri_system_time ri_pkg_idle_wkups"),
 	...each("u64", "ri_interrupt_wkups ri_pageins ri_wired_size"),
@@ -38,7 +38,15 @@ export const rusage_info_v2 = new CStruct([
 	...each("u64", "ri_child_system_time ri_child_pkg_idle_wkups"),
 	...each("u64", "ri_child_interrupt_wkups ri_child_pageins"),
 	...each("u64", "ri_child_elapsed_abstime ri_diskio_bytesread"),
-	...each("u64", "ri_diskio_byteswritten"),
+	...each("u64", "ri_diskio_byteswritten ri_cpu_time_qos_default"),
+	...each("u64", "ri_cpu_time_qos_maintenance ri_cpu_time_qos_background"),
+	...each("u64", "ri_cpu_time_qos_utility ri_cpu_time_qos_legacy"),
+	...each("u64", "ri_cpu_time_qos_user_initiated"),
+	...each("u64", "ri_cpu_time_qos_user_interactive ri_billed_system_time"),
+	...each("u64", "ri_serviced_system_time ri_logical_writes"),
+	...each("u64", "ri_lifetime_max_phys_footprint ri_instructions ri_cycles"),
+	...each("u64", "ri_billed_energy ri_serviced_energy"),
+	...each("u64", "ri_interval_max_phys_footprint ri_runnable_time"),
 ]);
 
 export const proc_fdinfo = new CStruct([

@@ -70,6 +70,28 @@ static int spin(void)
 		;
 }
 
+/* More and more memory, all of it used. */
+static int hoard(void)
+{
+	for (int block = 0; block < 50; block++) {
+		memset(malloc(8 << 20), 1, 8 << 20);
+		Sleep(20);
+	}
+	return wait_for_ever();
+}
+
+/* Uses the processor for a while. */
+static int work(void)
+{
+	FILETIME made, ended, kernel, user;
+	do {
+		for (volatile int count = 0; count < 1000000; count++)
+			;
+		GetProcessTimes(GetCurrentProcess(), &made, &ended, &kernel, &user);
+	} while (user.dwLowDateTime < 15000000);
+	return 0;
+}
+
 /* In UTF-8, whatever the system's code page can't say. */
 static int show_arguments(void)
 {
@@ -116,6 +138,32 @@ int main(int argc, char **argv)
 		return copy();
 	if (!strcmp(mode, "spin"))
 		return spin();
+	if (!strcmp(mode, "work"))
+		return work();
+	/* Does not end when asked, nor does its child, which takes memory. */
+	if (!strcmp(mode, "hog")) {
+		SetConsoleCtrlHandler(ignore, TRUE);
+		start("hoard", 0);
+		return wait_for_ever();
+	}
+	if (!strcmp(mode, "hoard")) {
+		SetConsoleCtrlHandler(ignore, TRUE);
+		return hoard();
+	}
+	/* Its child uses the processor, for ever or for a while. */
+	if (!strcmp(mode, "burn")) {
+		start("spin", 0);
+		return wait_for_ever();
+	}
+	if (!strcmp(mode, "employ")) {
+		start("work", 0);
+		return wait_for_ever();
+	}
+	if (!strcmp(mode, "crowd")) {
+		for (int count = 0; count < 20; count++)
+			start("wait", 0);
+		return wait_for_ever();
+	}
 	/* A child, and children of that one. */
 	if (!strcmp(mode, "tree")) {
 		start("branch", 0);

@@ -1,17 +1,27 @@
 /**
  * Runs under wine, with the runtime for Windows, where what a compiled program
- * does not come into can be tried: a tree without a Job Object, and one whose
- * first process has ended before it is looked at. Prints what it saw as JSON.
+ * does not come into can be tried: a tree without a Job Object, one whose first
+ * process has ended before it is looked at, and one that is paused. Prints what it saw as JSON.
  */
 import { Job } from "../../src/platform/job.ts";
-import { openIphlpapi, openKernel32 } from "../../src/platform/kernel32.ts";
+import {
+	openIphlpapi,
+	openKernel32,
+	openNtdll,
+} from "../../src/platform/kernel32.ts";
+import { Snapshot } from "../../src/platform/snapshot.ts";
+import { SystemProcesses } from "../../src/platform/system-processes.ts";
 import { WindowsTree } from "../../src/platform/windows-tree.ts";
 
-const [fixture = "", token = ""] = process.argv.slice(2);
+const [fixture = "", token = "", what] = process.argv.slice(2);
 const kernel = openKernel32();
+const nt = openNtdll(kernel);
+const processes = SystemProcesses.of(() => nt);
 const asked: number[] = [];
 const means = {
 	kernel,
+	nt: () => nt,
+	snapshot: new Snapshot(() => processes.list()),
 	hear() {},
 	tcp: () => openIphlpapi(kernel),
 	interrupt: (pids: readonly number[]) => void asked.push(...pids),
@@ -75,10 +85,37 @@ async function late() {
 	return found;
 }
 
-const report = {
-	withoutJob: await withoutJob(),
-	late: await late(),
-};
+/** A tree that is held up: asked for three times, let go on once. */
+async function paused() {
+	const child = start("burn");
+	const job = new Job(kernel);
+	const limits = { maxCpuPercent: 50, maxProcesses: 10 };
+	const tree = new WindowsTree(child.pid, job, means, limits);
+	await saysReady(child.stdout, 2);
+	const cpu = async () => (await tree.sample())?.cpuSeconds ?? 0;
+	const usedIn = async (milliseconds: number) => {
+		const before = await cpu();
+		await Bun.sleep(milliseconds);
+		return (await cpu()) - before;
+	};
+	const running = await usedIn(500);
+	tree.signal("SIGSTOP");
+	tree.signal("SIGSTOP", "SIGSTOP");
+	const stopped = await usedIn(500);
+	tree.signal("SIGCONT");
+	const again = await usedIn(500);
+	tree.signal("SIGCONT", "SIGSTOP", "SIGKILL");
+	const isGone = await until(() => tree.alive().length === 0);
+	await child.exited;
+	tree.forget();
+	const enforcedBy = tree.enforcedBy("maxCpuPercent");
+	return { running, stopped, again, isGone, enforcedBy };
+}
+
+const report =
+	what === "paused"
+		? await paused()
+		: { withoutJob: await withoutJob(), late: await late() };
 await new Promise((resolve) =>
 	process.stdout.write(JSON.stringify(report), resolve),
 );
