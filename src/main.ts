@@ -73,7 +73,9 @@ async function serveUntilEnd(config: string | undefined): Promise<number> {
 		broken,
 	]);
 	await Promise.race([session.stop(reason), Bun.sleep(STOP_BUDGET)]);
-	return reason === "internal error" ? 1 : 0;
+	const code = reason === "internal error" ? 1 : 0;
+	session.exit(code);
+	return code;
 }
 
 /** Resolves when all of a text has left this process: ending it sooner would cut the text. */

@@ -11,6 +11,8 @@ import { type Wired, wire } from "./wire.ts";
 export interface Session {
 	/** Resolves when the client has closed its side. */
 	readonly ended: Promise<void>;
+	/** Ends this process by the system's own means, where it has any; after `stop`. */
+	exit(code: number): void;
 	/** Ends every process, tells the client what it still waits for, and closes the audit log. */
 	stop(reason: string): Promise<void>;
 }
@@ -58,6 +60,7 @@ export async function serve(options: {
 	await serveTools(transport, { version: options.version, manager, tools });
 	return {
 		ended: transport.ended,
+		exit: (code) => platform.exit(code),
 		async stop(reason) {
 			platform.endWithin(STOP_DEADLINE);
 			await transport.idle(LAST_ANSWERS);

@@ -143,7 +143,9 @@ export class Adoptions {
 		for (const pid of childrenOfMainThread(process.pid)) {
 			// Most children are this process's own, and there may be a thousand.
 			if (this.#own.has(pid) || this.#strangers.has(pid)) continue;
-			const stat = readStat(pid) ?? hiddenStat(pid);
+			const shown = readStat(pid);
+			// One that /proc hides is asked about by trying to reap it.
+			const stat = shown ?? (this.wait(pid) ? undefined : hiddenStat(pid));
 			if (!stat) continue;
 			if (hasEnded(stat)) this.#reap(stat);
 			else if (stat.session !== this.#private) living.push(stat);

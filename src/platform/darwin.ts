@@ -70,6 +70,7 @@ function create(): Platform {
 		mark: undefined,
 		unmarked: (start) => start(),
 		makeCgroup: () => undefined,
+		exit() {},
 		endWithin() {},
 		release() {},
 		guarantees: () => darwinGuarantees(hasPipes),

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { release } from "node:os";
 import { ENFORCED_BY_SERVER, LIMIT_PROMISES } from "../security/resources.ts";
 import { Cgroups } from "./cgroup.ts";
@@ -25,6 +25,9 @@ export function linuxGuarantees(
 	if (hasCgroups) cgroups.remove();
 	const noCgroups = hasCgroups ? "" : `no control group: ${cgroups.reason}`;
 	const isTagged = tags.mark !== undefined;
+	const hides = /^\S+ \S+ \S+ \S+ \/proc .*\bhidepid=(?!0|off)/m.test(
+		readFileSync("/proc/self/mountinfo", "utf8"),
+	);
 	const knowsChildren = existsSync("/proc/thread-self/children");
 	const hasShell = existsSync(SHELL);
 	const isRoot = process.getuid?.() === 0;
@@ -36,7 +39,7 @@ export function linuxGuarantees(
 			how: hasCgroups
 				? "control group, process group, and descendants found in /proc"
 				: knowsChildren
-					? `process group and descendants found in /proc; ${noCgroups}`
+					? `process group and descendants found in /proc${hides ? ", which is mounted with hidepid and shows no programs that can't be dumped" : ""}; ${noCgroups}`
 					: "this kernel tells of no children (CONFIG_PROC_CHILDREN); only the process group is ended",
 		},
 		{

@@ -100,6 +100,7 @@ export function createLinux(): Platform {
 			if (adoptions) cgroups ??= openCgroups();
 			return cgroups instanceof Cgroups ? cgroups.directory : undefined;
 		},
+		exit: (code) => libc._exit(code),
 		endWithin: (seconds) => void libc.alarm(seconds),
 		release() {
 			if (cgroups instanceof Cgroups) cgroups.remove();

@@ -168,6 +168,11 @@ export interface Platform {
 	 * folder, for who has to kill them all at once; undefined where there is none.
 	 */
 	makeCgroup(): string | undefined;
+	/**
+	 * Ends this process and nothing else, without a word to the runtime, which would
+	 * kill whatever descends from it: also what was there before it was a server.
+	 */
+	exit(code: number): void;
 	/** Has the system end this process after so many seconds, however busy it is. */
 	endWithin(seconds: number): void;
 	/** To be called when this server ends and nothing runs any more. */

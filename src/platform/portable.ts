@@ -26,6 +26,7 @@ export function createPortable(): Platform {
 		mark: undefined,
 		unmarked: (start) => start(),
 		makeCgroup: () => undefined,
+		exit() {},
 		endWithin() {},
 		release() {},
 		guarantees: () => [],

@@ -6,8 +6,7 @@ import { type SpawnedGuard, spawnGuard } from "./launcher.ts";
 
 /**
  * What the guard runs: it is told of the control group's folder, of the mark that
- * every process started here has, and, where there is no mark, of process groups,
- * line by line. When the pipe from the server is closed, because the server ended
+ * every process started here has, and of process groups, line by line. When the pipe from the server is closed, because the server ended
  * in whatever way, it kills them all. It runs in a background job, whose parent has
  * ended, so that the death signal of the server's direct children
  * (PR_SET_PDEATHSIG on Linux, which fork(2) clears) does not reach it. Any POSIX
@@ -31,6 +30,7 @@ exec 3<&0
 		esac
 	done
 	[ -n "$cgroup" ] && echo 1 >"$cgroup/cgroup.kill"
+	# A group is killed in one step, however fast its members follow each other.
 	for group in $groups; do kill -s KILL -- "-$group"; done
 	end() {
 		state=
@@ -89,8 +89,8 @@ const RETRY = 1000;
  * or the kernel out of memory. On Linux direct children die with the server anyway,
  * and the guard is for theirs.
  *
- * It is one shell, of about a megabyte, from the first launch on; where processes
- * have no mark it costs a write to a pipe for each start and each end.
+ * It is one shell, of about a megabyte, from the first launch on, and costs a write
+ * to a pipe for each start and each end.
  */
 export class Guard {
 	#guard: SpawnedGuard | undefined;
@@ -122,7 +122,6 @@ export class Guard {
 
 	/** Takes a group into its care. */
 	add(group: number): void {
-		if (this.platform.mark !== undefined) return;
 		const count = this.#groups.get(group) ?? 0;
 		this.#groups.set(group, count + 1);
 		if (count === 0 && !this.#tell("+", group)) this.#start();
