@@ -60,7 +60,7 @@ describe.skipIf(process.platform !== "linux").each(WAYS)(
 		it("cost next to nothing at rest, and are measured at once", async () => {
 			const { server, pids } = await crowded(wrapper, COUNT);
 			await using _ = server;
-			await Bun.sleep(6000);
+			await Bun.sleep(8000);
 			const load = await loadOf(server, SECONDS);
 			const stats = await timed(300, (index) =>
 				server.ok("process_get_stats", { pid: pids[(index * 7) % COUNT] }),
