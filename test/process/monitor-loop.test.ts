@@ -39,7 +39,7 @@ describe("Monitor's loop", () => {
 		const times = tree.after(since);
 		// Each is put off a little, and a busy machine is late.
 		for (const [index, early] of [20, 60, 140, 300, 600].entries()) {
-			expect(times[index]).toBeGreaterThanOrEqual(early - 5);
+			expect(times[index]).toBeGreaterThanOrEqual(early - 11);
 			expect(times[index]).toBeLessThan(early + 150);
 		}
 		const [fifth = 0, sixth = 0, seventh = 0, eighth = 0] = times.slice(4);
@@ -134,7 +134,7 @@ describe("Monitor's loop", () => {
 			.map((at, index, all) => at - (all[index - 1] ?? 0))
 			.sort((a, b) => a - b);
 		const median = pauses[Math.floor(pauses.length / 2)];
-		expect(pauses[0]).toBeGreaterThanOrEqual(10);
+		expect(pauses[0]).toBeGreaterThanOrEqual(5);
 		expect(median).toBeGreaterThanOrEqual(15);
 		expect(median).toBeLessThanOrEqual(30);
 		expect(tree.looks.some(({ isQuick }) => isQuick)).toBe(false);
