@@ -62,7 +62,12 @@ describe("CPU percent", () => {
 		expect(Math.min(...shown)).toBeGreaterThanOrEqual(0);
 		fc.assert(
 			fc.property(
-				fc.array(fc.tuple(fc.nat(100_000), fc.double({ min: 0, max: 1e6 }))),
+				fc.array(
+					fc.tuple(
+						fc.nat(100_000),
+						fc.double({ min: 0, max: 1e6, noNaN: true }),
+					),
+				),
 				(looks) => {
 					for (const percent of percents(...looks)) {
 						expect(percent).toBeGreaterThanOrEqual(0);

@@ -182,7 +182,6 @@ describe("Monitor's loop", () => {
 		await Bun.sleep(10_000);
 		const share = ((total() - before) * DEAR) / 10_000;
 		expect(share).toBeLessThan(0.02);
-		expect(share).toBeGreaterThan(0.003);
 		await Promise.all(all.map((each) => each.end()));
 	}, 30_000);
 
