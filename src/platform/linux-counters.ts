@@ -1,3 +1,4 @@
+import type { Buried } from "./linux-members.ts";
 import { type ProcStat, readIo } from "./procfs.ts";
 import { Totals } from "./totals.ts";
 
@@ -34,7 +35,7 @@ export class Counters {
 	 */
 	add(
 		seen: readonly ProcStat[],
-		buried: readonly ProcStat[],
+		buried: readonly Buried[],
 		isQuick: boolean,
 	): boolean {
 		const before = this.#cpuTicks.value;
@@ -47,11 +48,12 @@ export class Counters {
 		);
 		// What used no CPU moved few bytes.
 		const isIdle = this.#cpuTicks.value === before;
-		if (isQuick && isIdle && this.#looks++ % LAZY_LOOKS > 0) return true;
-		const moved = seen.flatMap((stat) => {
-			const io = readIo(stat.pid);
-			return io ? [{ ...stat, ...io }] : [];
-		});
+		const isLazy = isQuick && isIdle && buried.length === 0;
+		if (isLazy && this.#looks++ % LAZY_LOOKS > 0) return true;
+		const moved = [
+			...buried,
+			...seen.map((stat) => ({ ...stat, io: readIo(stat.pid) })),
+		].flatMap((each) => (each.io ? [{ ...each, ...each.io }] : []));
 		// A counter holds what was waited for as well, so nothing is apart in it.
 		this.#read.add(
 			moved.map((each) => ({ ...each, own: 0, waited: each.read })),

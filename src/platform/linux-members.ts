@@ -6,6 +6,7 @@ import {
 	hasEnded,
 	hiddenStat,
 	type ProcStat,
+	readIo,
 	readStat,
 } from "./procfs.ts";
 import { sendSignal } from "./signal.ts";
@@ -18,6 +19,11 @@ export interface Ties {
 	readonly cgroup: Cgroup | undefined;
 }
 
+/** A process that was reaped, as it was at its end. */
+export interface Buried extends ProcStat {
+	readonly io: ReturnType<typeof readIo>;
+}
+
 /**
  * The members of a tree: the leader, its descendants, those of its session and of its
  * control group, and the orphans that this process adopted from it.
@@ -27,7 +33,7 @@ export class Members implements Family {
 	readonly #known = new Map<number, number>();
 	#seen: readonly ProcStat[] = [];
 	/** Orphans that were reaped since the last look. */
-	#buried: ProcStat[] = [];
+	#buried: Buried[] = [];
 	/** Of the leader; never, where it was gone at once. */
 	readonly startTime: number;
 
@@ -61,11 +67,11 @@ export class Members implements Family {
 	}
 
 	bury(stat: ProcStat): void {
-		this.#buried.push(stat);
+		this.#buried.push({ ...stat, io: readIo(stat.pid) });
 	}
 
 	/** Orphans that were reaped since this was last asked, as they were at their end. */
-	takeBuried(): readonly ProcStat[] {
+	takeBuried(): readonly Buried[] {
 		const buried = this.#buried;
 		this.#buried = [];
 		return buried;

@@ -25,6 +25,9 @@ const ENFORCED_BY: Readonly<Record<LimitName, string>> = {
 	maxFileDescriptors: "the kernel (RLIMIT_NOFILE)",
 };
 
+/** Milliseconds in which the leader has surely got memory of its own, which it shares with this process at first. */
+const NEW = 1000;
+
 /** The kernel's units of time and memory. */
 interface Units {
 	readonly ticksPerSecond: number;
@@ -51,6 +54,7 @@ export class LinuxTree implements Tree {
 	readonly #members: Members;
 	readonly #counters = new Counters();
 	#cgroupSeconds = 0;
+	readonly #since = performance.now();
 	#isFrozen = false;
 	/** Where nobody lives, nobody is born. */
 	#isGone = false;
@@ -219,7 +223,9 @@ export class LinuxTree implements Tree {
 			members.map(({ pid, residentPages }) => [pid, residentPages]),
 		);
 		return members.map(({ pid, parent, residentPages }) => {
-			const most = pages.get(parent) ?? Number.POSITIVE_INFINITY;
+			const isNew =
+				pid === this.leader && performance.now() - this.#since < NEW;
+			const most = isNew ? 0 : (pages.get(parent) ?? Number.POSITIVE_INFINITY);
 			// What is its own can only be less.
 			if (residentPages < most * 0.9) return residentPages;
 			if (this.eyes.sharesMemory(pid, parent)) return 0;

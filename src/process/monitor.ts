@@ -102,11 +102,10 @@ export class Monitor {
 		const pause =
 			early === undefined ? usual : Math.max(GRAIN, early - entry.process.age);
 		const due = now + Math.min(pause, wanted ?? pause);
-		// To the nearest: always later would make eleven tenths of a second of each.
-		entry.due =
-			wanted === undefined && early === undefined
-				? Math.round(due / COARSE_GRAIN) * COARSE_GRAIN
-				: Math.ceil(due / GRAIN) * GRAIN;
+		const grain =
+			wanted === undefined && early === undefined ? COARSE_GRAIN : GRAIN;
+		// To the nearest: always later would double a pause of one grain.
+		entry.due = Math.round(due / grain) * grain;
 	}
 
 	/** A turn under way arms the timer at its end. */

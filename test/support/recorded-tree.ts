@@ -32,6 +32,16 @@ export interface RecordedLook {
 
 /** A tree that shows what it is told to, and remembers who looked. */
 export class RecordedTree implements Tree {
+	readonly isThrottled = false;
+
+	enforcedBy(): undefined {
+		return undefined;
+	}
+
+	wasOutOfMemory(): undefined {
+		return undefined;
+	}
+
 	readonly looks: RecordedLook[] = [];
 	readonly signals: Signal[] = [];
 	/** Looks under way. */
