@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { diagnose, messageOf } from "../errors.ts";
+import { diagnose, messageOf, systemCode } from "../errors.ts";
 import type { Adoptions } from "./adoption.ts";
 import { type Cgroup, Cgroups } from "./cgroup.ts";
 import type { LimitGroup } from "./cgroup-limits.ts";
@@ -79,8 +79,14 @@ export class LinuxEnclosure implements Enclosure {
 			: { detached: true };
 	}
 
-	fallBack(): boolean {
-		if (!this.#cgroup) return false;
+	fallBack(error: unknown): boolean {
+		// That has nothing to do with the group.
+		const code = systemCode(error) ?? "";
+		if (
+			!this.#cgroup ||
+			["EMFILE", "ENFILE", "EAGAIN", "ENOMEM"].includes(code)
+		)
+			return false;
 		this.#cgroup.remove();
 		this.#cgroup = undefined;
 		this.#hasFallenBack = true;

@@ -6,8 +6,10 @@ import {
 	hasEnded,
 	hiddenStat,
 	type ProcStat,
+	parseStat,
 	readIo,
 	readStat,
+	readStatLine,
 } from "./procfs.ts";
 import { sendSignal } from "./signal.ts";
 
@@ -17,6 +19,13 @@ export interface Ties {
 	/** What members inherited; see `Tags`. */
 	readonly tag: number | undefined;
 	readonly cgroup: Cgroup | undefined;
+}
+
+/** What the last look at a process read. */
+interface Line {
+	readonly text: string;
+	readonly stat: ProcStat;
+	readonly children: readonly number[];
 }
 
 /** A process that was reaped, as it was at its end. */
@@ -32,6 +41,7 @@ export class Members implements Family {
 	/** Start times by pid, of those that lived at the last look. */
 	readonly #known = new Map<number, number>();
 	#seen: readonly ProcStat[] = [];
+	readonly #lines = new Map<number, Line>();
 	/** Orphans that were reaped since the last look. */
 	#buried: Buried[] = [];
 	/** Of the leader; never, where it was gone at once. */
@@ -88,10 +98,12 @@ export class Members implements Family {
 	 * @throws Error where that can't be known; see `look`
 	 */
 	living(age: Age): readonly ProcStat[] {
-		const orphans = this.#orphans(age);
+		// What is in the group needs no look at all of this process's children.
+		const isGrouped = age === "turn" && this.ties?.cgroup !== undefined;
+		const orphans = this.#orphans(isGrouped ? "recent" : age);
 		for (const stat of orphans) this.#remember(stat);
 		if (age !== "recent") this.#rememberGroup();
-		this.#seen = this.#descendants(orphans);
+		this.#seen = this.#descendants(orphans, age === "recent");
 		const found = this.#seen.filter((stat) => !hasEnded(stat));
 		// An orphan that ended just now keeps its pid until the next look, and has
 		// perhaps left another one: the tree lives.
@@ -114,7 +126,7 @@ export class Members implements Family {
 	}
 
 	/** Those that were seen before, the leader first of all, and their descendants. */
-	#descendants(orphans: readonly ProcStat[]): ProcStat[] {
+	#descendants(orphans: readonly ProcStat[], isQuick: boolean): ProcStat[] {
 		const found = new Map<number, ProcStat>();
 		const hidden = this.#hiddenOnes(orphans);
 		for (const stat of hidden) found.set(stat.pid, stat);
@@ -122,16 +134,39 @@ export class Members implements Family {
 		const listed = new Set<number>();
 		for (let pid = queue.pop(); pid !== undefined; pid = queue.pop()) {
 			if (found.has(pid)) continue;
+			const entry = this.#read(pid, isQuick);
 			const stat =
-				readStat(pid) ?? (listed.has(pid) ? hiddenStat(pid) : undefined);
+				entry?.stat ?? (listed.has(pid) ? hiddenStat(pid) : undefined);
 			if (!stat || !this.#isOurs(stat)) continue;
 			found.set(pid, stat);
-			for (const child of childrenOf(pid, stat.threads)) {
+			const children = entry?.children ?? childrenOf(pid, stat.threads);
+			if (entry) this.#lines.set(pid, { ...entry, stat, children });
+			for (const child of children) {
 				listed.add(child);
 				queue.push(child);
 			}
 		}
+		for (const pid of this.#lines.keys())
+			if (!found.has(pid)) this.#lines.delete(pid);
 		return [...found.values()];
+	}
+
+	/**
+	 * Reads a process's line. Where it is the same as before, the process did nothing
+	 * in between, and for a quick look its children are the same as well: to fork
+	 * costs a process page faults, which are in its line.
+	 */
+	#read(
+		pid: number,
+		isQuick: boolean,
+	): (Omit<Line, "children"> & Partial<Line>) | undefined {
+		const text = readStatLine(pid);
+		if (text === undefined) return undefined;
+		const before = this.#lines.get(pid);
+		if (before?.text === text)
+			return isQuick ? before : { text, stat: before.stat };
+		const stat = parseStat(text);
+		return stat && { text, stat };
 	}
 
 	/** Children of this process that /proc does not show; their pids are theirs until they are reaped. */

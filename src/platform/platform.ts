@@ -80,8 +80,8 @@ export interface Enclosure {
 	};
 	/** Follows the tree of the process that was started. */
 	track(leader: number): Tree;
-	/** To be called where the start failed: whether to try it again, as `spawn` then says. */
-	fallBack(): boolean;
+	/** To be called where the start failed with `error`: whether to try it again, as `spawn` then says. */
+	fallBack(error: unknown): boolean;
 	/** To be called where nothing was started. */
 	abandon(): void;
 }

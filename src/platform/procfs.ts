@@ -72,8 +72,13 @@ export function parseStat(text: string): ProcStat | undefined {
 
 /** A process's stat; undefined where there is none of that pid. */
 export function readStat(pid: number): ProcStat | undefined {
-	const text = readIfThere(`/proc/${pid}/stat`);
+	const text = readStatLine(pid);
 	return text === undefined ? undefined : parseStat(text);
+}
+
+/** The line as it stands: that of a process that did nothing stays the same. */
+export function readStatLine(pid: number): string | undefined {
+	return readIfThere(`/proc/${pid}/stat`);
 }
 
 /**

@@ -186,7 +186,7 @@ function spawn(admitted: Admitted, stdio: Stdio, enclosure: Enclosure): Child {
 	try {
 		return spawnIn(enclosure, admitted, stdio);
 	} catch (error) {
-		if (!enclosure.fallBack()) throw error;
+		if (!enclosure.fallBack(error)) throw error;
 		return spawnIn(enclosure, admitted, stdio);
 	}
 }
