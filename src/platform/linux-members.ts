@@ -105,9 +105,9 @@ export class Members implements Family {
 		if (age !== "recent") this.#rememberGroup();
 		this.#seen = this.#descendants(orphans, age === "recent");
 		const found = this.#seen.filter((stat) => !hasEnded(stat));
-		// An orphan that ended just now keeps its pid until the next look, and has
-		// perhaps left another one: the tree lives.
-		const living = found.length > 0 ? found : orphans;
+		// An orphan that ended since the look of this moment keeps its pid until the
+		// next one, and has perhaps left another one: the tree lives.
+		const living = found.length > 0 || age !== "now" ? found : orphans;
 		this.#known.clear();
 		for (const stat of living) this.#remember(stat);
 		return living;

@@ -49,6 +49,8 @@ export class ProcessManager {
 	readonly #guard: Guard;
 	readonly #orphans: OrphanKeeper;
 	#stopping = false;
+	/** How many trees something lives of. */
+	#trees = 0;
 	/** Told of every tree that is ended for a limit. */
 	onBreach: (process: ManagedProcess, blame: Blame) => void = () => {};
 
@@ -60,8 +62,10 @@ export class ProcessManager {
 	) {
 		this.journal = new Journal(audit);
 		this.#guard = new Guard(platform);
-		this.#orphans = new OrphanKeeper(platform, this.#guard, () =>
-			this.list().some(({ state }) => state === "running"),
+		this.#orphans = new OrphanKeeper(
+			platform,
+			this.#guard,
+			() => this.#trees > 0,
 		);
 	}
 
@@ -105,12 +109,14 @@ export class ProcessManager {
 			);
 			this.#processes.delete(process.pid);
 			this.#processes.set(process.pid, process);
+			this.#trees++;
 			this.#guard.add(process.pid);
 			this.#orphans.wake();
 			this.#hold(process, admitted.limits);
 			this.#feed(process, request);
 			void process.ended.then(() => this.journal.ended(process));
 			void process.gone.then(() => {
+				this.#trees--;
 				this.#guard.remove(process.pid);
 				process.tree.forget();
 				admitted.release();

@@ -24,6 +24,8 @@ export class OrphanKeeper {
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	#guarded: ReadonlySet<number> = new Set();
 	#interval = INTERVAL;
+	/** Orphans that had been reaped by the last look. */
+	#reaped = 0;
 
 	/** @param isBusy whether a process runs, and so may leave something behind */
 	constructor(
@@ -64,7 +66,6 @@ export class OrphanKeeper {
 
 	#look(): void {
 		this.guard.check();
-		const before = this.platform.reapedOrphans;
 		const orphans = this.#orphans();
 		const groups = new Set(orphans.map(({ group }) => group));
 		for (const group of groups)
@@ -72,7 +73,10 @@ export class OrphanKeeper {
 		for (const group of this.#guarded)
 			if (!groups.has(group)) this.guard.remove(group);
 		this.#guarded = groups;
-		const zombies = Math.max(1, this.platform.reapedOrphans - before);
+		// Others look, too, and reap what they see.
+		const { reapedOrphans } = this.platform;
+		const zombies = Math.max(1, reapedOrphans - this.#reaped);
+		this.#reaped = reapedOrphans;
 		const interval = (this.#interval * MOST_ZOMBIES) / zombies;
 		this.#interval = Math.min(
 			INTERVAL,
