@@ -7,6 +7,8 @@ import { sleep } from "./timer.ts";
 /** Milliseconds between looks, while anything runs. */
 const INTERVAL = 1000;
 const SHORTEST_INTERVAL = 20;
+/** The same for a process that was just started. */
+const FIRST_INTERVAL = 100;
 /** Zombies that one look should find at most: those of a tree that forks and forks fill the table of processes. */
 const MOST_ZOMBIES = 100;
 /** Milliseconds that orphans get after SIGTERM when the server stops. */
@@ -24,6 +26,8 @@ export class OrphanKeeper {
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	#guarded: ReadonlySet<number> = new Set();
 	#interval = INTERVAL;
+	/** When the next look comes, by the monotonic clock. */
+	#due = 0;
 	/** Orphans that had been reaped by the last look. */
 	#reaped = 0;
 
@@ -34,9 +38,18 @@ export class OrphanKeeper {
 		private readonly isBusy: () => boolean,
 	) {}
 
-	/** To be called when a process was started. */
+	/** To be called when a process was started: a look comes soon, as nobody knows yet what it does. */
 	wake(): void {
-		this.#timer ??= setTimeout(() => this.#look(), this.#interval);
+		this.#interval = Math.min(this.#interval, FIRST_INTERVAL);
+		this.#arm();
+	}
+
+	#arm(): void {
+		const due = performance.now() + this.#interval;
+		if (this.#timer !== undefined && this.#due <= due) return;
+		clearTimeout(this.#timer);
+		this.#due = due;
+		this.#timer = setTimeout(() => this.#look(), this.#interval);
 	}
 
 	/** Asks every orphan to end, and kills what has not. */
@@ -83,6 +96,6 @@ export class OrphanKeeper {
 			Math.max(SHORTEST_INTERVAL, Math.min(interval, this.#interval * 2)),
 		);
 		this.#timer = undefined;
-		if (this.isBusy() || orphans.length > 0) this.wake();
+		if (this.isBusy() || orphans.length > 0) this.#arm();
 	}
 }
