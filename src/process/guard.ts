@@ -55,10 +55,11 @@ exec 3<&0
 	}
 	last() {
 		trap '' EXIT
+		quiet=
 		for round in 1 2 3 4 5 6 7 8 9 10; do
 			left=
 			[ -z "$mark" ] || sweep
-			[ -n "$left" ] || break
+			if [ -n "$left" ]; then quiet=; elif [ -n "$quiet" ]; then break; else quiet=1; fi
 		done
 		[ -n "$cgroup" ] || exit
 		for round in 1 2 3 4 5; do
@@ -68,6 +69,8 @@ exec 3<&0
 	}
 	# Also where a shell that can't start grep ends.
 	trap last EXIT
+	# One that is born while the others are looked at is seen by the next look only.
+	quiet=
 	for round in 1 2 3 4 5 6 7 8 9 10; do
 		[ -n "$mark" ] || break
 		files=$(grep -ls "^Max file locks *$mark[0-9]\\{7\\} " /proc/[0-9]*/limits)
@@ -76,7 +79,10 @@ exec 3<&0
 			pid=\${file#/proc/}
 			end "\${pid%/limits}"
 		done
-		[ -n "$left" ] || break
+		if [ -n "$left" ]; then quiet=; elif [ -n "$quiet" ]; then break; else
+			quiet=1
+			sleep 0.05
+		fi
 	done
 ) </dev/null >/dev/null 2>&1 &
 `;
