@@ -98,9 +98,7 @@ export class Members implements Family {
 	 * @throws Error where that can't be known; see `look`
 	 */
 	living(age: Age): readonly ProcStat[] {
-		// What is in the group needs no look at all of this process's children.
-		const isGrouped = age === "turn" && this.ties?.cgroup !== undefined;
-		const orphans = this.#orphans(isGrouped ? "recent" : age);
+		const orphans = this.#orphans(age);
 		for (const stat of orphans) this.#remember(stat);
 		if (age !== "recent") this.#rememberGroup();
 		this.#seen = this.#descendants(orphans, age === "recent");
@@ -109,7 +107,8 @@ export class Members implements Family {
 		// next one, and has perhaps left another one: the tree lives.
 		const living = found.length > 0 || age !== "now" ? found : orphans;
 		this.#known.clear();
-		for (const stat of living) this.#remember(stat);
+		// One that has ended is followed until it is reaped, so as to count once.
+		for (const stat of [...this.#seen, ...living]) this.#remember(stat);
 		return living;
 	}
 
