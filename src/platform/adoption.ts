@@ -6,10 +6,8 @@ import {
 	readStat,
 } from "./procfs.ts";
 
-/** How old a look may be: none, of this turn of the event loop, or of the last second. */
-export type Age = "now" | "turn" | "recent";
-
-const RECENT = 1000;
+/** How old a look may be: none, or of this turn of the event loop. */
+export type Age = "now" | "turn";
 
 /** What is known of a tree that an orphan may belong to. */
 export interface Family {
@@ -48,9 +46,8 @@ export class Adoptions {
 	#private: number | undefined;
 	/** Children that this process had before it was a server: what a shell had started that then became it. */
 	readonly #strangers = new Set(childrenOfMainThread(process.pid));
-	/** What the last look saw, and when: milliseconds of the monotonic clock. */
+	/** What the last look saw. */
 	#last: readonly ProcStat[] = [];
-	#at = Number.NEGATIVE_INFINITY;
 	#isOfThisTurn = false;
 	#reaped = 0;
 
@@ -102,9 +99,8 @@ export class Adoptions {
 	 * @param age how old the look may be
 	 */
 	of(family: Family, age: Age): ProcStat[] {
-		const isOld = age !== "recent" || performance.now() - this.#at > RECENT;
 		if (age === "now") return this.#chase(family);
-		if (isOld && !this.#isOfThisTurn) this.#look();
+		if (!this.#isOfThisTurn) this.#look();
 		return this.#lastOf(family);
 	}
 
@@ -156,7 +152,6 @@ export class Adoptions {
 				this.#isOfThisTurn = false;
 			});
 		this.#isOfThisTurn = true;
-		this.#at = performance.now();
 		this.#last = living;
 		return living;
 	}

@@ -8,6 +8,7 @@ import {
 	writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { AllActivity } from "./activity.ts";
 import { look } from "./procfs.ts";
 
 /** The name of a folder that no other server has. */
@@ -20,7 +21,11 @@ export class Cgroups {
 	#count = 0;
 	#isUsable = true;
 
-	private constructor(readonly directory: string) {}
+	readonly activity: AllActivity;
+
+	private constructor(readonly directory: string) {
+		this.activity = new AllActivity(directory);
+	}
 
 	/**
 	 * @throws Error where the system refuses, or can't end a whole group at once

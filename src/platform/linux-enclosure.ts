@@ -108,6 +108,7 @@ export class LinuxEnclosure implements Enclosure {
 			cgroup: this.#cgroup,
 			limits: this.#limits,
 			oom,
+			activity: this.#cgroups?.activity,
 		});
 		this.#joinEarlyOnes(tree, leader);
 		return tree;

@@ -6,10 +6,8 @@ import {
 	hasEnded,
 	hiddenStat,
 	type ProcStat,
-	parseStat,
 	readIo,
 	readStat,
-	readStatLine,
 } from "./procfs.ts";
 import { sendSignal } from "./signal.ts";
 
@@ -19,13 +17,6 @@ export interface Ties {
 	/** What members inherited; see `Tags`. */
 	readonly tag: number | undefined;
 	readonly cgroup: Cgroup | undefined;
-}
-
-/** What the last look at a process read. */
-interface Line {
-	readonly text: string;
-	readonly stat: ProcStat;
-	readonly children: readonly number[];
 }
 
 /** A process that was reaped, as it was at its end. */
@@ -41,7 +32,7 @@ export class Members implements Family {
 	/** Start times by pid, of those that lived at the last look. */
 	readonly #known = new Map<number, number>();
 	#seen: readonly ProcStat[] = [];
-	readonly #lines = new Map<number, Line>();
+	#inGroup: ReadonlySet<number> = new Set();
 	/** Orphans that were reaped since the last look. */
 	#buried: Buried[] = [];
 	/** Of the leader; never, where it was gone at once. */
@@ -100,8 +91,8 @@ export class Members implements Family {
 	living(age: Age): readonly ProcStat[] {
 		const orphans = this.#orphans(age);
 		for (const stat of orphans) this.#remember(stat);
-		if (age !== "recent") this.#rememberGroup();
-		this.#seen = this.#descendants(orphans, age === "recent");
+		this.#rememberGroup();
+		this.#seen = this.#descendants(orphans);
 		const found = this.#seen.filter((stat) => !hasEnded(stat));
 		// An orphan that ended since the look of this moment keeps its pid until the
 		// next one, and has perhaps left another one: the tree lives.
@@ -116,16 +107,22 @@ export class Members implements Family {
 		this.#known.set(pid, startTime);
 	}
 
+	/** Pids that the control group listed at the last look. */
+	get inGroup(): ReadonlySet<number> {
+		return this.#inGroup;
+	}
+
 	/** What is in the control group was put there, or forked by one that was. */
 	#rememberGroup(): void {
-		for (const pid of this.ties?.cgroup?.members() ?? []) {
+		this.#inGroup = new Set(this.ties?.cgroup?.members());
+		for (const pid of this.#inGroup) {
 			const stat = this.#known.has(pid) ? undefined : readStat(pid);
 			if (stat) this.#remember(stat);
 		}
 	}
 
 	/** Those that were seen before, the leader first of all, and their descendants. */
-	#descendants(orphans: readonly ProcStat[], isQuick: boolean): ProcStat[] {
+	#descendants(orphans: readonly ProcStat[]): ProcStat[] {
 		const found = new Map<number, ProcStat>();
 		const hidden = this.#hiddenOnes(orphans);
 		for (const stat of hidden) found.set(stat.pid, stat);
@@ -133,39 +130,16 @@ export class Members implements Family {
 		const listed = new Set<number>();
 		for (let pid = queue.pop(); pid !== undefined; pid = queue.pop()) {
 			if (found.has(pid)) continue;
-			const entry = this.#read(pid, isQuick);
 			const stat =
-				entry?.stat ?? (listed.has(pid) ? hiddenStat(pid) : undefined);
+				readStat(pid) ?? (listed.has(pid) ? hiddenStat(pid) : undefined);
 			if (!stat || !this.#isOurs(stat)) continue;
 			found.set(pid, stat);
-			const children = entry?.children ?? childrenOf(pid, stat.threads);
-			if (entry) this.#lines.set(pid, { ...entry, stat, children });
-			for (const child of children) {
+			for (const child of childrenOf(pid, stat.threads)) {
 				listed.add(child);
 				queue.push(child);
 			}
 		}
-		for (const pid of this.#lines.keys())
-			if (!found.has(pid)) this.#lines.delete(pid);
 		return [...found.values()];
-	}
-
-	/**
-	 * Reads a process's line. Where it is the same as before, the process did nothing
-	 * in between, and for a quick look its children are the same as well: to fork
-	 * costs a process page faults, which are in its line.
-	 */
-	#read(
-		pid: number,
-		isQuick: boolean,
-	): (Omit<Line, "children"> & Partial<Line>) | undefined {
-		const text = readStatLine(pid);
-		if (text === undefined) return undefined;
-		const before = this.#lines.get(pid);
-		if (before?.text === text)
-			return isQuick ? before : { text, stat: before.stat };
-		const stat = parseStat(text);
-		return stat && { text, stat };
 	}
 
 	/** Children of this process that /proc does not show; their pids are theirs until they are reaped. */

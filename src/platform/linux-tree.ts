@@ -1,5 +1,6 @@
 import { ptr } from "bun:ffi";
 import { ENFORCED_BY_SERVER, type LimitName } from "../security/resources.ts";
+import { Activity, type AllActivity } from "./activity.ts";
 import type { Cgroup } from "./cgroup.ts";
 import type { LimitGroup } from "./cgroup-limits.ts";
 import type { openLinuxLibc } from "./ffi.ts";
@@ -47,6 +48,8 @@ export interface Bonds extends Ties {
 	/** Where the kernel holds it to its limits; undefined where it has none. */
 	readonly limits: LimitGroup | undefined;
 	readonly oom: OomWatch;
+	/** Of all trees that have control groups. */
+	readonly activity: AllActivity | undefined;
 }
 
 /** A tree found in /proc. */
@@ -54,6 +57,8 @@ export class LinuxTree implements Tree {
 	readonly #members: Members;
 	readonly #counters = new Counters();
 	#cgroupSeconds = 0;
+	readonly #activity: Activity;
+	#last: TreeSample | undefined;
 	readonly #since = performance.now();
 	#isFrozen = false;
 	/** Where nobody lives, nobody is born. */
@@ -66,11 +71,13 @@ export class LinuxTree implements Tree {
 		private readonly bonds: Bonds | undefined,
 	) {
 		this.#members = new Members(leader, bonds);
+		this.#activity = new Activity(bonds?.cgroup, bonds?.activity);
 	}
 
 	forget(): void {
 		this.#members.forget();
-		this.#count(false);
+		this.#activity.close();
+		this.#count();
 		this.bonds?.cgroup?.remove();
 		this.bonds?.limits?.remove();
 	}
@@ -191,28 +198,30 @@ export class LinuxTree implements Tree {
 		};
 	}
 
-	sample(isQuick = false): TreeSample | undefined {
+	sample(): TreeSample | undefined {
 		if (this.#isGone) return undefined;
-		const members = this.#members.living(isQuick ? "recent" : "turn");
-		this.#count(isQuick && members.length > 0);
+		if (this.#last && this.#activity.isStill()) return this.#last;
+		this.#last = this.#measure();
+		return this.#last;
+	}
+
+	#measure(): TreeSample | undefined {
+		const members = this.#members.living("turn");
+		this.#count();
+		this.#activity.cover(this.#members.seen, this.#members.inGroup);
 		if (members.length === 0) return undefined;
-		const peaks = isQuick ? [] : members.map(({ pid }) => readPeakSize(pid));
+		const peaks = members.map(({ pid }) => readPeakSize(pid) ?? 0);
 		return {
 			processCount: members.length,
 			threadCount: sum(members.map(({ threads }) => threads)),
 			...this.totals(),
 			memoryBytes: sum(this.#residentPages(members)) * this.eyes.units.pageSize,
-			peakMemoryBytes: Math.max(0, ...peaks.map((peak) => peak ?? 0)),
+			peakMemoryBytes: Math.max(0, ...peaks),
 		};
 	}
 
-	#count(isQuick: boolean): void {
-		const isIdle = this.#counters.add(
-			this.#members.seen,
-			this.#members.takeBuried(),
-			isQuick,
-		);
-		if (isQuick && isIdle) return;
+	#count(): void {
+		this.#counters.add(this.#members.seen, this.#members.takeBuried());
 		const seconds = this.bonds?.cgroup?.cpuSeconds ?? 0;
 		this.#cgroupSeconds = Math.max(this.#cgroupSeconds, seconds);
 	}

@@ -32,14 +32,10 @@ export interface Tree {
 	/** Pids of the members that live; a zombie does not. */
 	alive(): readonly number[];
 	/**
-	 * Undefined once nothing of it lives.
-	 *
-	 * @param isQuick what costs more than it tells of an idle tree may be as of an
-	 *   earlier sample, or missing
+	 * Undefined once nothing of it lives; the very same object as before where
+	 * nothing of it ran in between, as far as the system tells.
 	 */
-	sample(
-		isQuick?: boolean,
-	): TreeSample | undefined | Promise<TreeSample | undefined>;
+	sample(): TreeSample | undefined | Promise<TreeSample | undefined>;
 	/** What it used in all, also where nothing of it lives; undefined where only samples tell. */
 	totals?(): TreeTotals;
 	/**

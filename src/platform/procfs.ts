@@ -72,13 +72,8 @@ export function parseStat(text: string): ProcStat | undefined {
 
 /** A process's stat; undefined where there is none of that pid. */
 export function readStat(pid: number): ProcStat | undefined {
-	const text = readStatLine(pid);
+	const text = readIfThere(`/proc/${pid}/stat`);
 	return text === undefined ? undefined : parseStat(text);
-}
-
-/** The line as it stands: that of a process that did nothing stays the same. */
-export function readStatLine(pid: number): string | undefined {
-	return readIfThere(`/proc/${pid}/stat`);
 }
 
 /**

@@ -3,9 +3,10 @@ import type { Limits } from "../security/resources.ts";
 import type { ManagedProcess } from "./process.ts";
 import { type Blame, memoryBackstop } from "./termination.ts";
 
-/** Milliseconds between two looks at the processes with limits: usually, and while one is near its limit. */
+/** Milliseconds between two looks at a tree with limits: usually, while it is near one of them, and while it does nothing. */
 const INTERVAL = 100;
 const FAST_INTERVAL = 20;
+const IDLE_INTERVAL = 200;
 /** Share of a limit from which on it is near. */
 const NEAR = 0.6;
 /** Milliseconds over which CPU is measured before a strict limit is said to be passed. */
@@ -29,6 +30,7 @@ export class LimitJudge {
 	/** Start of the window of a strict CPU limit. */
 	#window: { at: number; seconds: number };
 	#isOver = false;
+	#last: TreeSample | undefined;
 
 	/**
 	 * @param strict CPU above its limit is a breach, instead of a reason to pause
@@ -45,26 +47,36 @@ export class LimitJudge {
 		this.#window = { at, seconds: 0 };
 	}
 
-	/** Judges a look at the tree; returns milliseconds to the next one. */
+	/**
+	 * Judges a look at the tree; returns milliseconds to the next one.
+	 *
+	 * @param sample the very same as before where nothing of the tree ran since
+	 */
 	judge(sample: TreeSample): number | undefined {
 		// A tree that is being ended has to run to get its signal.
 		if (this.#isOver) return undefined;
-		const breach = this.#find(sample);
+		const isIdle = sample === this.#last;
+		this.#last = sample;
+		const breach = this.#find(sample, isIdle);
 		if (breach) {
 			this.#isOver = true;
 			this.onBreach(breach);
 			return undefined;
 		}
+		// One that is paused has to go on in time.
+		if (isIdle && !this.#cpu.isPaused) return IDLE_INTERVAL;
 		return isNearLimit(this.limits, sample) ? FAST_INTERVAL : INTERVAL;
 	}
 
-	#find(sample: TreeSample): Blame | undefined {
+	#find(sample: TreeSample, isIdle: boolean): Blame | undefined {
 		const { tree } = this.process;
-		const breach =
-			findBreach(this.limits, sample, () => tree.proportionalMemory()) ??
-			(tree.wasOutOfMemory() === "limit"
-				? memoryBackstop(this.limits)
-				: undefined);
+		// What did nothing passed no limit, but time goes on for its CPU.
+		const breach = isIdle
+			? undefined
+			: (findBreach(this.limits, sample, () => tree.proportionalMemory()) ??
+				(tree.wasOutOfMemory() === "limit"
+					? memoryBackstop(this.limits)
+					: undefined));
 		const { maxCpuPercent } = this.limits;
 		if (breach || maxCpuPercent === undefined) return breach;
 		if (this.strict) return this.#strictBreach(sample, maxCpuPercent);

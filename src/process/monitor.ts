@@ -11,6 +11,8 @@ const EARLY = [20, 60, 140, 300, 600];
 /** Milliseconds to whose multiples looks are put off, so that many share one turn. */
 const GRAIN = 20;
 const COARSE_GRAIN = 100;
+/** Milliseconds that looks may take before others have their turn. */
+const SLICE = 4;
 /** The part of one core that looking at trees without limits may take. */
 const SHARE = 0.01;
 
@@ -75,23 +77,45 @@ export class Monitor {
 
 	async #turn(): Promise<void> {
 		const now = performance.now();
-		for (const entry of this.#watched) {
-			if (entry.due > now) continue;
-			// A look that fails is a look that saw nothing.
-			const sample = await this.#look(entry).catch(() => undefined);
-			if (sample) entry.figures.add(sample, entry.process.age);
-			this.#plan(entry, sample && entry.judge?.(sample));
+		const due = [...this.#watched].filter((entry) => entry.due <= now);
+		while (due.length > 0) await turns.run(() => this.#lookAtSome(due));
+	}
+
+	/** Takes as many as there is time for in one turn of the event loop, up to one that answers later. */
+	#lookAtSome(due: Watched[]): Promise<void> | undefined {
+		const start = performance.now();
+		let end = start;
+		for (let entry = due.pop(); entry; entry = due.pop()) {
+			const later = this.#look(entry);
+			if (later) return later;
+			const before = end;
+			end = performance.now();
+			if (!entry.judge) this.#cost += (end - before - this.#cost) / 100;
+			if (end - start > SLICE) break;
+		}
+		return undefined;
+	}
+
+	/** A look that fails is a look that saw nothing. */
+	#look(entry: Watched): Promise<void> | undefined {
+		try {
+			const answer = entry.process.tree.sample();
+			if (!(answer instanceof Promise)) {
+				this.#take(entry, answer);
+				return undefined;
+			}
+			return answer
+				.catch(() => undefined)
+				.then((sample) => this.#take(entry, sample));
+		} catch {
+			this.#take(entry, undefined);
+			return undefined;
 		}
 	}
 
-	async #look({ process, judge }: Watched): Promise<TreeSample | undefined> {
-		return turns.run(() => {
-			const start = performance.now();
-			const answer = process.tree.sample(!judge);
-			const cost = performance.now() - start;
-			if (!judge) this.#cost += (cost - this.#cost) / 100;
-			return answer;
-		});
+	#take(entry: Watched, sample: TreeSample | undefined): void {
+		if (sample) entry.figures.add(sample, entry.process.age);
+		this.#plan(entry, sample && entry.judge?.(sample));
 	}
 
 	/** @param wanted milliseconds to the next look; undefined for the usual time */
@@ -103,7 +127,9 @@ export class Monitor {
 			early === undefined ? usual : Math.max(GRAIN, early - entry.process.age);
 		const due = now + Math.min(pause, wanted ?? pause);
 		const grain =
-			wanted === undefined && early === undefined ? COARSE_GRAIN : GRAIN;
+			early === undefined && (wanted ?? pause) >= COARSE_GRAIN
+				? COARSE_GRAIN
+				: GRAIN;
 		// To the nearest: always later would double a pause of one grain.
 		entry.due = Math.round(due / grain) * grain;
 	}

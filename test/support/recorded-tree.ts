@@ -23,13 +23,6 @@ export const NO_EXIT: Exit = {
 	peakMemoryBytes: 0,
 };
 
-/** One look at a tree. */
-export interface RecordedLook {
-	/** Milliseconds of the monotonic clock. */
-	readonly at: number;
-	readonly isQuick: boolean;
-}
-
 /** A tree that shows what it is told to, and remembers who looked. */
 export class RecordedTree implements Tree {
 	readonly isThrottled = false;
@@ -42,7 +35,8 @@ export class RecordedTree implements Tree {
 		return undefined;
 	}
 
-	readonly looks: RecordedLook[] = [];
+	/** When looks came, in milliseconds of the monotonic clock. */
+	readonly looks: number[] = [];
 	readonly signals: Signal[] = [];
 	/** Looks under way. */
 	open = 0;
@@ -60,13 +54,11 @@ export class RecordedTree implements Tree {
 
 	/** When the looks came, in milliseconds after a time of the monotonic clock. */
 	after(start: number): number[] {
-		return this.looks.map(({ at }) => at - start);
+		return this.looks.map((at) => at - start);
 	}
 
-	sample(
-		isQuick = false,
-	): TreeSample | undefined | Promise<TreeSample | undefined> {
-		this.looks.push({ at: performance.now(), isQuick });
+	sample(): TreeSample | undefined | Promise<TreeSample | undefined> {
+		this.looks.push(performance.now());
 		const shown = this.isGone ? undefined : this.show();
 		if (!(shown instanceof Promise)) return shown;
 		this.open++;

@@ -1,0 +1,219 @@
+import { closeSync, openSync, readSync } from "node:fs";
+import type { Cgroup } from "./cgroup.ts";
+import { hasEnded, type ProcStat } from "./procfs.ts";
+
+/** Files that are kept open for this, over all trees; descriptors are needed for pipes first. */
+const MOST_FILES = 4096;
+/** Members of a tree without a control group that are worth a file each. */
+const MOST_MEMBERS = 8;
+/** Milliseconds after which a tree is looked at again that did nothing: the kernel may have taken memory from it. */
+const LONGEST_STILLNESS = 60_000;
+/** Milliseconds after which a look surely shares nothing with the one before it. */
+const SHORTEST_STILLNESS = 10;
+/** Bytes of a file that are compared; its counters stand first. */
+const LENGTH = 64;
+
+const buffer = Buffer.alloc(LENGTH);
+let open = 0;
+
+/** A file of counters that is kept open, as to open it costs three times as much as to read it. */
+class Counters {
+	readonly #last = Buffer.alloc(LENGTH);
+	#length = 0;
+	#isGone = false;
+
+	private constructor(private readonly fd: number) {}
+
+	/** Undefined where it can't be opened, too many are, or the kernel counts nothing (no CONFIG_SCHED_INFO). */
+	static open(path: string): Counters | undefined {
+		if (open >= MOST_FILES) return undefined;
+		try {
+			const counters = new Counters(openSync(path, "r"));
+			open++;
+			if (counters.#read() > 0 && !buffer.toString("latin1").startsWith("0 "))
+				return counters;
+			counters.close();
+		} catch {
+			// Whoever it is about has ended, or is not this user's to look at.
+		}
+		return undefined;
+	}
+
+	/** Whether they are as they were when this was last asked; not so the first time. */
+	areSame(): boolean {
+		const length = this.#read();
+		const isSame =
+			length > 0 &&
+			length === this.#length &&
+			this.#last.compare(buffer, 0, length, 0, length) === 0;
+		if (isSame) return true;
+		this.#length = length;
+		buffer.copy(this.#last);
+		return false;
+	}
+
+	/** Whether what it counted for is gone, though its pid may have come again. */
+	get isGone(): boolean {
+		return this.#isGone;
+	}
+
+	#read(): number {
+		try {
+			return readSync(this.fd, buffer, 0, LENGTH, 0);
+		} catch {
+			this.#isGone = true;
+			return 0;
+		}
+	}
+
+	close(): void {
+		closeSync(this.fd);
+		open--;
+	}
+}
+
+/**
+ * Whether anything ran of all trees that have control groups: below one folder, so
+ * that one file tells of all of them.
+ */
+export class AllActivity {
+	#counters: Counters | undefined;
+	#epoch = 0;
+	#isOfThisTurn = false;
+
+	constructor(private readonly directory: string) {}
+
+	/** A number that is another one whenever something ran since it was asked for in an earlier turn of the event loop. */
+	get epoch(): number {
+		if (this.#isOfThisTurn) return this.#epoch;
+		this.#counters ??= Counters.open(`${this.directory}/cpu.stat`);
+		if (!this.#counters?.areSame()) this.#epoch++;
+		this.#isOfThisTurn = true;
+		setImmediate(() => {
+			this.#isOfThisTurn = false;
+		});
+		return this.#epoch;
+	}
+}
+
+/**
+ * Tells whether anything of a tree has run since it was looked at, at a fraction of
+ * a look's cost: what did not run did not change. The kernel counts the time that
+ * a control group ran, to the microsecond (cpu.stat), and how often a thread was
+ * put on a processor (/proc/PID/schedstat). Of a tree that neither covers, nobody
+ * can tell, and it is looked at.
+ */
+export class Activity {
+	#group: Counters | undefined;
+	#members = new Map<number, Counters>();
+	#isCovered = false;
+	/** Whether the look to come, or the last one, was after one since which nothing ran. */
+	#isConfirmed = false;
+	/** When it was last looked at; milliseconds of the monotonic clock. */
+	#at = Number.NEGATIVE_INFINITY;
+
+	/** Of all trees, when this one's files were read. */
+	#epoch = -1;
+
+	/** @param all of all trees that have control groups; to be given with `cgroup` */
+	constructor(
+		private readonly cgroup: Cgroup | undefined,
+		private readonly all: AllActivity | undefined,
+	) {}
+
+	/**
+	 * Whether nothing ran since the last look but one; where false, a look is to
+	 * follow, and then `cover`. After something ran two looks are needed: the first
+	 * one may share what was seen of orphans a little before it.
+	 */
+	isStill(): boolean {
+		if (!this.#isCovered) return false;
+		const age = performance.now() - this.#at;
+		const ran = this.#hasRun();
+		if (!ran && this.#isConfirmed) return age < LONGEST_STILLNESS;
+		this.#isConfirmed = !ran && age > SHORTEST_STILLNESS;
+		return false;
+	}
+
+	#hasRun(): boolean {
+		if (this.#group && this.all) {
+			const { epoch } = this.all;
+			if (epoch === this.#epoch) return false;
+			this.#epoch = epoch;
+			return !this.#group.areSame();
+		}
+		let ran = false;
+		// All are asked, as each remembers what it said.
+		for (const counters of this.#members.values())
+			if (!counters.areSame()) ran = true;
+		return ran;
+	}
+
+	/**
+	 * Takes in what a look saw.
+	 *
+	 * @param inGroup pids that the control group listed
+	 */
+	cover(members: readonly ProcStat[], inGroup: ReadonlySet<number>): void {
+		this.#at = performance.now();
+		const living = members.filter((member) => !hasEnded(member));
+		// A member that has left the group runs uncounted there.
+		const isInGroup =
+			this.cgroup !== undefined &&
+			living.length > 0 &&
+			living.every(({ pid }) => inGroup.has(pid));
+		if (isInGroup && this.#coverGroup()) return;
+		this.#closeGroup();
+		this.#isCovered = this.#coverMembers(living);
+		if (!this.#isCovered) this.#closeMembers();
+	}
+
+	#coverGroup(): boolean {
+		this.#closeMembers();
+		if (this.#group?.isGone) this.#closeGroup();
+		if (!this.#group) {
+			this.#group = Counters.open(`${this.cgroup?.directory}/cpu.stat`);
+			this.#epoch = -1;
+		}
+		this.#isCovered = this.#group !== undefined;
+		return this.#isCovered;
+	}
+
+	#coverMembers(living: readonly ProcStat[]): boolean {
+		const isCoverable =
+			living.length > 0 &&
+			living.length <= MOST_MEMBERS &&
+			living.every(({ threads, isHidden }) => threads === 1 && !isHidden);
+		if (!isCoverable) return false;
+		const pids = new Set(living.map(({ pid }) => pid));
+		for (const [pid, counters] of this.#members) {
+			if (pids.has(pid) && !counters.isGone) continue;
+			counters.close();
+			this.#members.delete(pid);
+		}
+		for (const pid of pids) {
+			if (this.#members.has(pid)) continue;
+			const counters = Counters.open(`/proc/${pid}/schedstat`);
+			if (!counters) return false;
+			this.#members.set(pid, counters);
+		}
+		return true;
+	}
+
+	#closeGroup(): void {
+		this.#group?.close();
+		this.#group = undefined;
+	}
+
+	#closeMembers(): void {
+		for (const counters of this.#members.values()) counters.close();
+		this.#members.clear();
+	}
+
+	/** To be called once nobody asks any more. */
+	close(): void {
+		this.#isCovered = false;
+		this.#closeGroup();
+		this.#closeMembers();
+	}
+}
