@@ -74,9 +74,9 @@ describe.skipIf(process.platform !== "linux").each(WAYS)(
 				`at rest ${load.toFixed(2)} % of a core; process_get_stats ${median(stats).toFixed(2)} ms (most ${Math.max(...stats).toFixed(1)}), ping ${median(pings).toFixed(2)} ms (most ${Math.max(...pings).toFixed(1)}); ${memoryMBOf(server.pid).toFixed(0)} MB`,
 			);
 			const slack = isBusy() ? 4 : 1;
-			// About 1 % are looks; the rest is the runtime, which is still compiling.
-			expect(load).toBeLessThan(8 * slack);
-			expect(median(stats)).toBeLessThan(5 * slack);
+			// Less than 1 % are looks; the rest is the runtime, which is still compiling.
+			expect(load).toBeLessThan(6 * slack);
+			expect(median(stats)).toBeLessThan(3 * slack);
 			expect(median(pings)).toBeLessThan(5 * slack);
 			expect(memoryMBOf(server.pid)).toBeLessThan(400);
 			for (const pid of [pids[0], pids[500], pids[999]])
@@ -102,6 +102,6 @@ describe.skipIf(process.platform !== "linux")("a hundred with limits", () => {
 			`100 held to limits: ${load.toFixed(1)} % of a core, ping ${median(pings).toFixed(2)} ms`,
 		);
 		expect(median(pings)).toBeLessThan(50);
-		expect(load).toBeLessThan(40);
+		expect(load).toBeLessThan(isBusy() ? 40 : 12);
 	});
 });
