@@ -1,5 +1,4 @@
 import { closeSync, openSync, readSync } from "node:fs";
-import type { Cgroup } from "./cgroup.ts";
 import { hasEnded, type ProcStat } from "./procfs.ts";
 
 /** Files that are kept open for this, over all trees; descriptors are needed for pipes first. */
@@ -94,6 +93,11 @@ export class AllActivity {
 		});
 		return this.#epoch;
 	}
+
+	close(): void {
+		this.#counters?.close();
+		this.#counters = undefined;
+	}
 }
 
 /**
@@ -115,9 +119,12 @@ export class Activity {
 	/** Of all trees, when this one's files were read. */
 	#epoch = -1;
 
-	/** @param all of all trees that have control groups; to be given with `cgroup` */
+	/**
+	 * @param group the folder of its control group
+	 * @param all of all trees that have one; to be given with `group`
+	 */
 	constructor(
-		private readonly cgroup: Cgroup | undefined,
+		private readonly group: string | undefined,
 		private readonly all: AllActivity | undefined,
 	) {}
 
@@ -159,7 +166,7 @@ export class Activity {
 		const living = members.filter((member) => !hasEnded(member));
 		// A member that has left the group runs uncounted there.
 		const isInGroup =
-			this.cgroup !== undefined &&
+			this.group !== undefined &&
 			living.length > 0 &&
 			living.every(({ pid }) => inGroup.has(pid));
 		if (isInGroup && this.#coverGroup()) return;
@@ -172,7 +179,7 @@ export class Activity {
 		this.#closeMembers();
 		if (this.#group?.isGone) this.#closeGroup();
 		if (!this.#group) {
-			this.#group = Counters.open(`${this.cgroup?.directory}/cpu.stat`);
+			this.#group = Counters.open(`${this.group}/cpu.stat`);
 			this.#epoch = -1;
 		}
 		this.#isCovered = this.#group !== undefined;

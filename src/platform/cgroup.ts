@@ -61,6 +61,7 @@ export class Cgroups {
 
 	/** Removes what is empty. */
 	remove(): void {
+		this.activity.close();
 		removeTree(this.directory);
 	}
 }

@@ -71,7 +71,7 @@ export class LinuxTree implements Tree {
 		private readonly bonds: Bonds | undefined,
 	) {
 		this.#members = new Members(leader, bonds);
-		this.#activity = new Activity(bonds?.cgroup, bonds?.activity);
+		this.#activity = new Activity(bonds?.cgroup?.directory, bonds?.activity);
 	}
 
 	forget(): void {

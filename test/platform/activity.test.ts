@@ -147,7 +147,7 @@ describe.skipIf(!WITH_CGROUPS.isAvailable)("a tree in a group", () => {
 		await using other = await obedient();
 		const cgroup = enclose(running);
 		const elsewhere = enclose(other);
-		const activity = new Activity(cgroup, cgroups.activity);
+		const activity = new Activity(cgroup.directory, cgroups.activity);
 		const look = () =>
 			activity.cover(membersOf(running), new Set(cgroup.members()));
 		for (const word of ["thread", "fork", "nothing"]) {
@@ -172,7 +172,7 @@ describe.skipIf(!WITH_CGROUPS.isAvailable)("a tree in a group", () => {
 		await using other = await obedient();
 		const cgroup = enclose(running);
 		enclose(other);
-		const activity = new Activity(cgroup, cgroups.activity);
+		const activity = new Activity(cgroup.directory, cgroups.activity);
 		await settled(activity, () =>
 			activity.cover(membersOf(running), new Set(cgroup.members())),
 		);
@@ -185,7 +185,7 @@ describe.skipIf(!WITH_CGROUPS.isAvailable)("a tree in a group", () => {
 		await using running = await obedient();
 		const cgroup = enclose(running);
 		const elsewhere = cgroups.add();
-		const activity = new Activity(cgroup, cgroups.activity);
+		const activity = new Activity(cgroup.directory, cgroups.activity);
 		const look = () =>
 			activity.cover(membersOf(running), new Set(cgroup.members()));
 		await settled(activity, look);
