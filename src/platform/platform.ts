@@ -4,7 +4,7 @@ import type { LimitName, Limits } from "../security/resources.ts";
 export const SHELL = "/bin/sh";
 
 /** Signals that end, stop or continue a process; Windows has none that stop or continue. */
-export type Signal = "SIGTERM" | "SIGKILL" | "SIGCONT" | "SIGSTOP";
+export type Signal = "SIGTERM" | "SIGHUP" | "SIGKILL" | "SIGCONT" | "SIGSTOP";
 
 /** What a tree has used since its start; includes members that ended, and never goes back. */
 export interface TreeTotals {

@@ -85,7 +85,9 @@ export class ProcessManager {
 		const admitted = await this.gate.admit(request, ask);
 		const input =
 			this.config.allowStdinInput &&
-			(request.stdin !== undefined || request.closeStdin !== true);
+			(request.stdin !== undefined ||
+				request.closeStdin !== true ||
+				request.terminal !== undefined);
 		try {
 			await this.#guard.prepare();
 			if (this.#stopping) throw shuttingDown();

@@ -12,6 +12,8 @@ export interface ScreenImage extends TerminalSize {
 	/** Whether a full-screen program has taken the screen. */
 	readonly alternate: boolean;
 	readonly title: string | undefined;
+	/** Offset in the output up to which it shows it. */
+	readonly end: number;
 	/** Bytes of output that were dropped before they could be shown. */
 	readonly missed: number;
 }
@@ -102,11 +104,17 @@ class Screen {
 		return emulator;
 	}
 
-	#image({ buffer: { active }, cols, rows }: Terminal): ScreenImage {
+	#image({ buffer: { active } }: Terminal): ScreenImage {
+		// The emulator itself has two columns at least.
+		const { cols, rows } =
+			this.terminal.sizes[this.#sizes - 1] ?? this.terminal.size;
 		const lines = Array.from(
 			{ length: rows },
 			(_, row) =>
-				active.getLine(active.baseY + row)?.translateToString(true) ?? "",
+				active
+					.getLine(active.baseY + row)
+					?.translateToString()
+					.trimEnd() ?? "",
 		);
 		while (lines.at(-1) === "") lines.pop();
 		return {
@@ -119,6 +127,7 @@ class Screen {
 			rows,
 			alternate: active.type === "alternate",
 			title: this.#title,
+			end: this.#at,
 			missed: this.#missed,
 		};
 	}
