@@ -60,7 +60,10 @@ export class ProcessTerminal {
 				this.#controller?.enqueue(chunk);
 			},
 			drain: () => this.input.drained(),
-			exit: () => this.#end(),
+			exit: (terminal) => {
+				// A start that failed, and was tried again, had one, too.
+				if (terminal === this.#terminal) this.#end();
+			},
 		};
 	}
 
