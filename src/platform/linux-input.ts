@@ -5,7 +5,7 @@ import {
 	readFileSync,
 	readSync,
 } from "node:fs";
-import { linkOf, look, readStatLine } from "./procfs.ts";
+import { linkOf, look } from "./procfs.ts";
 
 /** Calls in which a thread waits for input, by what their arguments name. */
 type Kind = "read" | "poll" | "select" | "epoll";
@@ -118,7 +118,7 @@ export class InputWatch {
 
 /** Whether a process may read its terminal: its group is the terminal's foreground one (tpgid). */
 function isInForeground(pid: number): boolean {
-	const line = readStatLine(pid) ?? "";
+	const line = readText(`/proc/${pid}/stat`);
 	const fields = line.slice(line.lastIndexOf(")") + 2).split(" ");
 	// Fields 5 and 8 of proc_pid_stat(5).
 	return fields[2] !== undefined && fields[2] === fields[5];
@@ -126,10 +126,7 @@ function isInForeground(pid: number): boolean {
 
 /** Descriptors that a thread waits to read. */
 function awaited(pid: number, task: string): readonly number[] {
-	const text = look(() =>
-		readFileSync(`/proc/${pid}/task/${task}/syscall`, "utf8"),
-	);
-	const call = text === undefined ? undefined : parseCall(text);
+	const call = parseCall(readText(`/proc/${pid}/task/${task}/syscall`));
 	if (!call) return [];
 	const [first = 0, second = 0] = call.args;
 	switch (CALLS[process.arch]?.[call.number]) {
@@ -145,9 +142,7 @@ function awaited(pid: number, task: string): readonly number[] {
 				memoryOf(pid, second, Math.ceil(Math.min(first, MOST_DESCRIPTORS) / 8)),
 			);
 		case "epoll":
-			return parseEpoll(
-				look(() => readFileSync(`/proc/${pid}/fdinfo/${first}`, "utf8")) ?? "",
-			);
+			return parseEpoll(readText(`/proc/${pid}/fdinfo/${first}`));
 		default:
 			return [];
 	}
@@ -169,4 +164,9 @@ function memoryOf(pid: number, address: number, length: number): Buffer {
 		}
 	});
 	return bytes.subarray(0, count ?? 0);
+}
+
+/** Empty where there is nothing to read, or nothing that is ours to know. */
+function readText(path: string): string {
+	return look(() => readFileSync(path, "utf8")) ?? "";
 }
