@@ -43,6 +43,8 @@ function create(): Platform {
 					atomicBytes: PIPE_BUF,
 				}
 			: undefined,
+		// MAX_CANON in sys/syslimits.h.
+		terminals: { canonical: 0x100, echo: 0x8, longestLine: 1024 },
 		// Nobody may set another process's rlimits here, and the runtime offers no
 		// place to set them between fork and exec.
 		enforceable: new Set(LIMITS_BY_LOOKS),

@@ -5,6 +5,7 @@ import type { Cgroup } from "./cgroup.ts";
 import type { LimitGroup } from "./cgroup-limits.ts";
 import type { openLinuxLibc } from "./ffi.ts";
 import { Counters } from "./linux-counters.ts";
+import { InputWatch } from "./linux-input.ts";
 import { Members, type Ties } from "./linux-members.ts";
 import type { OomWatch } from "./oom.ts";
 import type { Signal, Tree, TreeSample, TreeTotals } from "./platform.ts";
@@ -56,6 +57,7 @@ export interface Bonds extends Ties {
 export class LinuxTree implements Tree {
 	readonly #members: Members;
 	readonly #counters = new Counters();
+	readonly #input: InputWatch;
 	#cgroupSeconds = 0;
 	readonly #activity: Activity;
 	#last: TreeSample | undefined;
@@ -72,6 +74,7 @@ export class LinuxTree implements Tree {
 	) {
 		this.#members = new Members(leader, bonds);
 		this.#activity = new Activity(bonds?.cgroup?.directory, bonds?.activity);
+		this.#input = new InputWatch(leader);
 	}
 
 	forget(): void {
@@ -271,6 +274,10 @@ export class LinuxTree implements Tree {
 
 	listeningPorts(): readonly number[] | undefined {
 		return listeningPorts(this.alive());
+	}
+
+	inputReader(): number | undefined {
+		return this.#input.reader(this.alive());
 	}
 }
 

@@ -52,6 +52,8 @@ export function createLinux(): Platform {
 			},
 			atomicBytes: PIPE_BUF,
 		},
+		// N_TTY_BUF_SIZE in drivers/tty/n_tty.c is 4096, one of which is never used.
+		terminals: { canonical: 0o2, echo: 0o10, longestLine: 4095 },
 		enforceable: new Set(LIMIT_NAMES),
 		prepareServer() {
 			prepare(libc);

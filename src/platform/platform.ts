@@ -4,7 +4,7 @@ import type { LimitName, Limits } from "../security/resources.ts";
 export const SHELL = "/bin/sh";
 
 /** Signals that end, stop or continue a process; Windows has none that stop or continue. */
-export type Signal = "SIGTERM" | "SIGKILL" | "SIGCONT" | "SIGSTOP";
+export type Signal = "SIGTERM" | "SIGHUP" | "SIGKILL" | "SIGCONT" | "SIGSTOP";
 
 /** What a tree has used since its start; includes members that ended, and never goes back. */
 export interface TreeTotals {
@@ -60,6 +60,8 @@ export interface Tree {
 	forget(): void;
 	/** TCP ports on which members listen, ascending; undefined where the system isn't asked. */
 	listeningPorts(): readonly number[] | undefined;
+	/** Pid of a member that waits to read the leader's standard input; absent where the system doesn't tell. */
+	inputReader?(): number | undefined;
 }
 
 /**
@@ -105,6 +107,16 @@ export interface PipeEnds {
 	readonly write: number;
 }
 
+/** How a system's terminals read lines: bits of `c_lflag`, and a bound (termios(3)). */
+export interface TerminalTraits {
+	/** Input is read by lines (ICANON); else key by key. */
+	readonly canonical: number;
+	/** What is typed is shown (ECHO). */
+	readonly echo: number;
+	/** Bytes of one line, its end included; the system drops what is above. */
+	readonly longestLine: number;
+}
+
 /** Starts this program once more with these arguments, for a moment; nobody waits for it. */
 export type StartSelf = (args: readonly string[]) => void;
 
@@ -124,6 +136,8 @@ export interface Platform {
 				readonly atomicBytes: number;
 		  }
 		| undefined;
+	/** Undefined where programs can't be given a terminal. */
+	readonly terminals: TerminalTraits | undefined;
 	/** The resource limits that a tree can be held to here. */
 	readonly enforceable: ReadonlySet<LimitName>;
 	/**

@@ -9,6 +9,7 @@ import { sendSignal } from "./signal.ts";
 export function createPortable(): Platform {
 	return {
 		pipes: undefined,
+		terminals: undefined,
 		prepareServer() {},
 		// A tree can't be measured as a whole here.
 		enforceable: new Set(),

@@ -218,7 +218,8 @@ export function socketAndPipeIds(pid: number | "self"): string[] {
 	}
 }
 
-function linkOf(path: string): string | undefined {
+/** Where a link points; undefined where it is not there or not ours to know. */
+export function linkOf(path: string): string | undefined {
 	return look(() => readlinkSync(path));
 }
 

@@ -51,6 +51,7 @@ export function createWindows(): Platform {
 	};
 	return {
 		pipes: undefined,
+		terminals: undefined,
 		enforceable: new Set(LIMITS_BY_LOOKS),
 		prepareServer(start) {
 			startSelf = start;

@@ -1,19 +1,19 @@
-import { closeSync, existsSync, realpathSync } from "node:fs";
+import { closeSync, existsSync } from "node:fs";
 import { dirname } from "node:path";
-import { diagnose, messageOf, ProcessError, violation } from "../errors.ts";
+import { diagnose, messageOf, ProcessError } from "../errors.ts";
 import {
 	type Enclosure,
 	type Platform,
 	SHELL,
 	type Tree,
 } from "../platform/platform.ts";
-import { fingerprint } from "../security/executable.ts";
 import type { Admitted } from "../security/gate.ts";
-import { isSameFile } from "../security/judge.ts";
 import type { Limits } from "../security/resources.ts";
 import { isCompiled } from "../security/self.ts";
 import { launchFailure } from "./launch-failure.ts";
 import { type InputStream, PipeInput, SinkInput } from "./stdin.ts";
+import { ProcessTerminal, type TerminalSize } from "./terminal.ts";
+import { requireUnchanged } from "./unchanged.ts";
 
 /** How a process ended, as the system tells it. */
 export interface Exit {
@@ -32,6 +32,8 @@ export interface Launched {
 	readonly stdin: InputStream | undefined;
 	readonly stdout: OutputStream | undefined;
 	readonly stderr: OutputStream | undefined;
+	/** What its streams are, where it was given one: all it writes is `stdout`. */
+	readonly terminal?: ProcessTerminal;
 	readonly exited: Promise<Exit>;
 }
 
@@ -47,6 +49,8 @@ export interface StreamOptions {
 	readonly capture: boolean;
 	/** Give it a standard input that can be written; otherwise it reads its end at once. */
 	readonly input: boolean;
+	/** Give it a terminal of this size for its streams. */
+	readonly terminal?: TerminalSize | undefined;
 	/** Limits that the system may hold it to by itself, as far as it can. */
 	readonly limits?: Limits;
 }
@@ -70,6 +74,8 @@ export function launch(
 	platform: Platform,
 ): Launched {
 	requireUnchanged(admitted);
+	if (options.terminal)
+		return launchInTerminal(admitted, options, options.terminal, platform);
 	const opened: number[] = [];
 	const enclosure = platform.enclose(options.limits ?? {});
 	const { pipes } = platform;
@@ -108,6 +114,38 @@ export function launch(
 		};
 	} catch (error) {
 		for (const fd of opened) closeSync(fd);
+		enclosure.abandon();
+		throw error instanceof ProcessError
+			? error
+			: launchFailure(error, admitted);
+	}
+}
+
+/** With a terminal for its three streams, which is its session's (setsid(2), TIOCSCTTY). */
+function launchInTerminal(
+	admitted: Admitted,
+	{ capture, input, limits = {} }: StreamOptions,
+	size: TerminalSize,
+	platform: Platform,
+): Launched {
+	const terminal = new ProcessTerminal(size, platform.terminals);
+	const enclosure = platform.enclose(limits);
+	try {
+		const child = spawn(admitted, terminal.options, enclosure);
+		terminal.attach(child.terminal);
+		return {
+			pid: child.pid,
+			tree: enclosure.track(child.pid),
+			stdin: input ? terminal.input : undefined,
+			stdout: capture ? terminal.output : terminal.discard(),
+			stderr: undefined,
+			terminal,
+			exited: child.exited.then((code) => {
+				platform.reaped(child.pid);
+				return exitOf(child, code);
+			}),
+		};
+	} catch (error) {
 		enclosure.abandon();
 		throw error instanceof ProcessError
 			? error
@@ -179,7 +217,9 @@ export function startSelf(args: readonly string[]): void {
 	}
 }
 
-type Stdio = [Joint["child"], Joint["child"], Joint["child"]];
+type Stdio =
+	| [Joint["child"], Joint["child"], Joint["child"]]
+	| Bun.TerminalOptions;
 
 /** What fails is tried once more where there is another way; nothing of it ran. */
 function spawn(admitted: Admitted, stdio: Stdio, enclosure: Enclosure): Child {
@@ -193,15 +233,22 @@ function spawn(admitted: Admitted, stdio: Stdio, enclosure: Enclosure): Child {
 
 function spawnIn(enclosure: Enclosure, admitted: Admitted, stdio: Stdio) {
 	const { executable, argv0, args, env, cwd } = admitted;
-	return Bun.spawn({
-		cmd: [executable.real, ...args],
-		argv0,
-		cwd,
-		env,
-		stdio,
-		...enclosure.spawn,
-		windowsHide: true,
-	});
+	const cmd = [executable.real, ...args];
+	const common = { argv0, cwd, ...enclosure.spawn, windowsHide: true };
+	return Array.isArray(stdio)
+		? Bun.spawn(cmd, { ...common, env, stdio })
+		: Bun.spawn(cmd, {
+				...common,
+				env: { ...env, TERM: termOf(env) },
+				terminal: stdio,
+			});
+}
+
+/** What kind of terminal it is; what the server's own environment says is true of another one. */
+function termOf({ TERM }: Admitted["env"]): string {
+	return TERM === undefined || TERM === process.env.TERM
+		? "xterm-256color"
+		: TERM;
 }
 
 type Child = ReturnType<typeof spawnIn>;
@@ -237,31 +284,4 @@ function exitOf(child: Child, exitCode: number): Exit {
 		cpuSeconds: usage ? Number(usage.cpuTime.total) / 1e6 : 0,
 		peakMemoryBytes: usage?.maxRSS ?? 0,
 	};
-}
-
-/**
- * Looks a last time whether the file and the directory are those that were
- * judged: a link or a file swapped in between would start something else
- * (CWE-367). What is left is the time to the system's own look at the path.
- */
-function requireUnchanged({ executable, inner, cwd }: Admitted): void {
-	const { real } = executable;
-	let stays: boolean;
-	try {
-		stays =
-			[executable, ...inner].every(
-				(file) =>
-					isSameFile({ ...file, ...fingerprint(file.real) }, file) &&
-					realpathSync.native(file.real) === file.real,
-			) && realpathSync.native(cwd) === cwd;
-	} catch (error) {
-		throw launchFailure(error, { executable, cwd });
-	}
-	if (stays) return;
-	throw violation(
-		"unsafe_location",
-		`${real} or the working directory was changed between check and start`,
-		"Start it again; if it happens again, something keeps replacing the file.",
-		{ executable: real },
-	);
 }

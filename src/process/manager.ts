@@ -10,12 +10,14 @@ import type { Limits } from "../security/resources.ts";
 import { Guard } from "./guard.ts";
 import { checkInput, noStdin, openInput } from "./input.ts";
 import { Journal } from "./journal.ts";
+import { shuttingDown } from "./launch-failure.ts";
 import { launch } from "./launcher.ts";
 import { LimitJudge } from "./limits.ts";
 import { Monitor } from "./monitor.ts";
 import { OrphanKeeper } from "./orphans.ts";
 import { ManagedProcess } from "./process.ts";
 import { InputClosedError } from "./stdin.ts";
+import { checkTerminal, type TerminalSize } from "./terminal.ts";
 import type { Blame, Cause } from "./termination.ts";
 import {
 	type TerminationOutcome,
@@ -30,6 +32,7 @@ export interface StartRequest extends LaunchRequest {
 	readonly captureOutput?: boolean | undefined;
 	/** Close standard input after `stdin`, or at once. */
 	readonly closeStdin?: boolean | undefined;
+	readonly terminal?: TerminalSize | undefined;
 }
 
 export interface Started {
@@ -77,16 +80,20 @@ export class ProcessManager {
 	 *   output_not_allowed
 	 */
 	async start(request: StartRequest, ask?: Ask): Promise<Started> {
+		checkTerminal(request, this.platform.terminals);
 		const capture = this.#streams(request);
 		const admitted = await this.gate.admit(request, ask);
 		const input =
 			this.config.allowStdinInput &&
-			(request.stdin !== undefined || request.closeStdin !== true);
+			(request.stdin !== undefined ||
+				request.closeStdin !== true ||
+				request.terminal !== undefined);
 		try {
 			await this.#guard.prepare();
 			if (this.#stopping) throw shuttingDown();
 			const limits = this.#systemLimits(admitted.limits);
-			const streams = { capture, input, limits };
+			const { terminal } = request;
+			const streams = { capture, input, limits, terminal };
 			const launched = launch(admitted, streams, this.platform);
 			const process = new ManagedProcess(
 				{
@@ -288,12 +295,4 @@ export class ProcessManager {
 
 function lives(process: ManagedProcess): boolean {
 	return process.state === "running" || process.tree.alive().length > 0;
-}
-
-function shuttingDown(): ProcessError {
-	return new ProcessError(
-		"SPAWN_FAILED",
-		"The server is stopping; nothing is started any more",
-		"Start it anew once the server is back.",
-	);
 }

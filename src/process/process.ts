@@ -58,6 +58,7 @@ export class ManagedProcess {
 	readonly stderr: OutputRing;
 	readonly captured: boolean;
 	readonly stdin: InputStream | undefined;
+	readonly terminal: Launched["terminal"];
 	/** Resolves when it has ended and what it wrote was read; never rejects. */
 	readonly ended: Promise<void>;
 	/** Resolves when nothing that it started lives either; never rejects. */
@@ -86,6 +87,7 @@ export class ManagedProcess {
 		this.pid = launched.pid;
 		this.startedAt = new Date();
 		this.stdin = launched.stdin;
+		this.terminal = launched.terminal;
 		this.captured = launched.stdout !== undefined;
 		this.stdout = new OutputRing(capacity);
 		this.stderr = new OutputRing(capacity);

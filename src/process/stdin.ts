@@ -147,7 +147,7 @@ export class PipeInput implements InputStream {
 }
 
 /** The last place up to `end` that does not lie within a UTF-8 character. */
-function cutAtCharacter(bytes: Uint8Array, end: number): number {
+export function cutAtCharacter(bytes: Uint8Array, end: number): number {
 	if (end >= bytes.length) return bytes.length;
 	for (let cut = end; cut > end - 4; cut--) {
 		if (((bytes[cut] ?? 0) & 0xc0) !== 0x80) return cut;

@@ -41,7 +41,7 @@ export async function terminate(
 	if (!request.force) {
 		// A stopped process gets SIGTERM only when it goes on.
 		await turns.run(() => process.tree.signal("SIGTERM", "SIGCONT"));
-		if (await settlesWithin(process.gone, request.grace))
+		if (await endsWithin(process, request.grace))
 			return { reason: wayOf(process), survivors: [] };
 		const left = await turns.run(() => survivorsOf(process));
 		if (left.length === 0) return { reason: wayOf(process), survivors: [] };
@@ -49,6 +49,17 @@ export async function terminate(
 		process.addToBlame("terminated", `with SIGKILL after ${request.grace} ms`);
 	}
 	return { reason: "forced", survivors: await kill(process) };
+}
+
+/** Interactive shells ignore SIGTERM, and end when their terminal goes: they are told that it does. */
+async function endsWithin(
+	process: ManagedProcess,
+	grace: number,
+): Promise<boolean> {
+	if (!process.terminal) return settlesWithin(process.gone, grace);
+	if (await settlesWithin(process.gone, grace / 2)) return true;
+	await turns.run(() => process.tree.signal("SIGHUP", "SIGCONT"));
+	return settlesWithin(process.gone, grace / 2);
 }
 
 /** Where several terminations wait for one tree, another one may have killed it. */

@@ -6,9 +6,11 @@ import {
 	type Encoding,
 	formatCursor,
 	parseCursor,
+	type ReadResult,
 	readOutput,
 } from "../process/reader.ts";
 import { pid, state, termination, terminationOf } from "./fields.ts";
+import { resize, screen, screenResult, terminalSize } from "./terminal.ts";
 import { defineTool } from "./tool.ts";
 
 /** Milliseconds that a write may wait for a process that doesn't read; clients give up on a call after 60 s. */
@@ -18,7 +20,7 @@ export const processSendStdin = defineTool({
 	name: "process_send_stdin",
 	title: "Write to a process's standard input",
 	description:
-		"Writes data to the standard input of a running process; end a line with \\n, as most programs wait for it. With end, closes the input afterwards, which programs such as cat or sort wait for. If the process doesn't read, the call returns after 10 s with the bytes that were taken; send the rest again.",
+		"Writes data to the standard input of a running process; end a line with \\n, as most programs wait for it. With end, closes the input afterwards, which programs such as cat or sort wait for. If the process doesn't read, the call returns after 10 s with the bytes that were taken; send the rest again. In a terminal data is typed: \\n is Enter, \\u0003 is Ctrl-C, \\u001b[A the arrow up.",
 	kind: "feeds",
 	input: z.strictObject({
 		pid,
@@ -30,7 +32,12 @@ export const processSendStdin = defineTool({
 		end: z
 			.boolean()
 			.default(false)
-			.describe("Close the standard input after data."),
+			.describe(
+				"Close the standard input after data; in a terminal: type Ctrl-D.",
+			),
+		terminal: terminalSize
+			.optional()
+			.describe("First give the process's terminal this size."),
 	}),
 	output: z.object({
 		bytesWritten: z
@@ -38,8 +45,10 @@ export const processSendStdin = defineTool({
 			.int()
 			.describe("Bytes that the process's pipe took."),
 	}),
-	async run({ pid, data, encoding, end }, { manager }) {
+	async run({ pid, data, encoding, end, terminal }, { manager }) {
 		const process = manager.get(pid);
+		if (terminal) await resize(process, terminal, manager);
+		if (terminal && data === "" && !end) return { bytesWritten: 0 };
 		if (data === "" && !end) {
 			throw new ProcessError(
 				"INVALID_ARGUMENT",
@@ -48,7 +57,11 @@ export const processSendStdin = defineTool({
 				{ field: "data" },
 			);
 		}
-		const bytes = decode(data, encoding);
+		const bytes =
+			process.terminal && encoding === "utf-8"
+				? process.terminal.typed(data)
+				: decode(data, encoding);
+		process.terminal?.requireTypable(bytes, "data");
 		const bytesWritten = await manager.write(process, bytes, WRITE_TIMEOUT);
 		if (end && bytesWritten === bytes.length) void process.stdin?.end();
 		return { bytesWritten };
@@ -114,6 +127,12 @@ export const processGetOutput = defineTool({
 			.min(1)
 			.optional()
 			.describe("Only the last so many lines of each stream."),
+		screen: z
+			.boolean()
+			.default(false)
+			.describe(
+				"Of a process with a terminal: give its screen as a person would see it, in place of its output.",
+			),
 		maxBytes: z
 			.number()
 			.int()
@@ -139,9 +158,10 @@ export const processGetOutput = defineTool({
 			.describe(
 				"More is there than this reply may hold: read on with cursor. With tailLines: the older of those lines did not fit; read them by cursor without tailLines.",
 			),
+		screen: screen.optional(),
 		termination: termination.optional(),
 	}),
-	run(input, { manager }) {
+	async run(input, { manager }) {
 		const process = manager.get(input.pid);
 		if (!process.captured) {
 			throw new ProcessError(
@@ -157,13 +177,19 @@ export const processGetOutput = defineTool({
 		const cursor =
 			input.cursor === undefined ? undefined : parseCursor(input.cursor);
 		if (cursor) checkCursor(cursor, process);
-		const result = readOutput(process, {
-			stream: input.stream,
-			encoding: input.encoding,
-			cursor,
-			tailLines: input.tailLines,
-			maxBytes: Math.min(input.maxBytes ?? limit, limit),
-		});
+		if (input.screen) requireNoText(input);
+		const image = input.screen
+			? await screenResult(process, Math.min(input.maxBytes ?? limit, limit))
+			: undefined;
+		const result = image
+			? unread(image.end)
+			: readOutput(process, {
+					stream: input.stream,
+					encoding: input.encoding,
+					cursor,
+					tailLines: input.tailLines,
+					maxBytes: Math.min(input.maxBytes ?? limit, limit),
+				});
 		return {
 			...result,
 			pid: process.pid,
@@ -171,7 +197,39 @@ export const processGetOutput = defineTool({
 			stdoutBytes: process.stdout.size,
 			stderrBytes: process.stderr.size,
 			cursor: formatCursor(result.cursor),
+			...(image && { screen: image, truncated: image.firstRow > 1 }),
 			...terminationOf(process),
 		};
 	},
 });
+
+/** The output to read on from after a look at the screen: what comes next. */
+function unread(offset: number): ReadResult {
+	return {
+		stdout: "",
+		stderr: "",
+		cursor: { stdout: offset, stderr: 0 },
+		dropped: { stdout: 0, stderr: 0 },
+		truncated: false,
+	};
+}
+
+/** @throws ProcessError INVALID_ARGUMENT where a screen is asked for as only text can be */
+function requireNoText(input: {
+	readonly encoding: Encoding;
+	readonly tailLines?: number | undefined;
+}): void {
+	const field =
+		input.tailLines !== undefined
+			? "tailLines"
+			: input.encoding !== "utf-8"
+				? "encoding"
+				: undefined;
+	if (field === undefined) return;
+	throw new ProcessError(
+		"INVALID_ARGUMENT",
+		`${field}: has no meaning with screen`,
+		`Leave out ${field} to get the screen, or screen to get the output.`,
+		{ field },
+	);
+}

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { resourceLimits } from "../config/fields.ts";
 import { pid, startTime } from "./fields.ts";
+import { terminalSize } from "./terminal.ts";
 import { defineTool } from "./tool.ts";
 
 export const processStart = defineTool({
@@ -66,6 +67,11 @@ export const processStart = defineTool({
 			.default(false)
 			.describe(
 				"Close its standard input after `stdin`, or at once: for programs that read their input to its end.",
+			),
+		terminal: terminalSize
+			.optional()
+			.describe(
+				"Run it in a terminal of this size, for programs that need one: a REPL, a password prompt, git add -p. Its streams are then one, stdout; closeStdin types Ctrl-D.",
 			),
 	}),
 	output: z.object({

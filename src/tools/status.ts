@@ -15,6 +15,7 @@ import {
 	terminationOf,
 	uptime,
 } from "./fields.ts";
+import { waiting, waitingOf } from "./terminal.ts";
 import { defineTool } from "./tool.ts";
 
 const usage = {
@@ -243,6 +244,7 @@ export const processGetStatus = defineTool({
 			.describe(
 				"Listening TCP ports of the tree; absent where the system isn't asked.",
 			),
+		waitingForInput: waiting,
 	}),
 	run: ({ pid }, { manager }) => statusOf(manager, pid),
 });
@@ -264,5 +266,6 @@ async function statusOf(manager: ProcessManager, pid: number) {
 		...terminationOf(process),
 		stats: { ...figures, uptime: process.uptime },
 		...(ports && { ports: [...ports] }),
+		...waitingOf(process),
 	};
 }

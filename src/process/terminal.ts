@@ -1,0 +1,180 @@
+import { ProcessError } from "../errors.ts";
+import type { TerminalTraits } from "../platform/platform.ts";
+import { TerminalInput } from "./terminal-input.ts";
+
+/** Columns and rows. */
+export interface TerminalSize {
+	readonly cols: number;
+	readonly rows: number;
+}
+
+/** Columns or rows of the largest terminal; its screen takes 12 bytes a cell. */
+export const LARGEST_TERMINAL = 1000;
+
+/** A size that a terminal has from an offset of its output on. */
+export interface Resize extends TerminalSize {
+	readonly at: number;
+}
+
+/**
+ * A terminal's way to read what is typed: by lines, shown or not, as for a
+ * password; or key by key, as line editors, menus and full-screen programs do.
+ */
+export type TerminalMode = "line" | "password" | "key";
+
+/** A pseudo-terminal and the program that runs in it. */
+export class ProcessTerminal {
+	readonly input: TerminalInput;
+	/** Every size that it had, the first one at 0. */
+	readonly sizes: Resize[];
+	/** What the runtime is told at the start. */
+	readonly options: Bun.TerminalOptions & TerminalSize;
+	#terminal: Bun.Terminal | undefined;
+	#controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+	/** Bytes that came out of it. */
+	#count = 0;
+	#isClosed = false;
+	readonly #chunks: ReadableStream<Uint8Array>;
+
+	/** @param traits undefined where the system doesn't tell how it is read */
+	constructor(
+		size: TerminalSize,
+		private readonly traits: TerminalTraits | undefined,
+	) {
+		this.sizes = [{ ...size, at: 0 }];
+		this.#chunks = new ReadableStream({
+			start: (controller) => {
+				this.#controller = controller;
+			},
+		});
+		const keyboard = {
+			type: (bytes: Uint8Array) => void this.#terminal?.write(bytes),
+			isCanonical: () => this.mode !== "key",
+		};
+		this.input = new TerminalInput(keyboard);
+		this.options = {
+			cols: size.cols,
+			rows: size.rows,
+			data: (_, chunk) => {
+				this.#count += chunk.length;
+				this.#controller?.enqueue(chunk);
+			},
+			drain: () => this.input.drained(),
+			exit: (terminal) => {
+				// A start that failed, and was tried again, had one, too.
+				if (terminal === this.#terminal) this.#end();
+			},
+		};
+	}
+
+	/** To be called with what the runtime made of `options`. */
+	attach(terminal: Bun.Terminal | undefined): void {
+		this.#terminal = terminal;
+		if (this.#isClosed) this.#close();
+	}
+
+	/** All that is written to it, until nobody has it open any more. */
+	get output() {
+		return { chunks: this.#chunks, close: () => this.#close() };
+	}
+
+	/** Reads what is written to it, as somebody has to, and forgets it. */
+	discard(): undefined {
+		this.#controller = undefined;
+	}
+
+	get size(): TerminalSize {
+		return this.sizes.at(-1) ?? { cols: 0, rows: 0 };
+	}
+
+	/** Tells its programs (SIGWINCH); does nothing where none has it open any more. */
+	resize({ cols, rows }: TerminalSize): void {
+		if (this.#isClosed) return;
+		this.#terminal?.resize(cols, rows);
+		this.sizes.push({ cols, rows, at: this.#count });
+	}
+
+	/** Undefined where it is closed or the system doesn't tell. */
+	get mode(): TerminalMode | undefined {
+		if (!this.traits || !this.#terminal || this.#isClosed) return undefined;
+		const flags = this.#terminal.localFlags;
+		if (!(flags & this.traits.canonical)) return "key";
+		return flags & this.traits.echo ? "line" : "password";
+	}
+
+	/**
+	 * Text as a person types it: where keys are read, a line ends with the key
+	 * Enter, which gives a carriage return.
+	 */
+	typed(text: string): Uint8Array {
+		return Buffer.from(
+			this.mode === "key" ? text.replaceAll("\n", "\r") : text,
+		);
+	}
+
+	/** @throws ProcessError INVALID_ARGUMENT on a line that the terminal would cut */
+	requireTypable(bytes: Uint8Array, field: string): void {
+		if (this.mode !== "key") checkLines(bytes, field, this.traits);
+	}
+
+	#end(): void {
+		const controller = this.#controller;
+		this.#controller = undefined;
+		// Nobody may read it: then nobody closes it either.
+		if (controller) controller.close();
+		else this.#close();
+	}
+
+	#close(): void {
+		this.#isClosed = true;
+		this.input.close();
+		if (this.#terminal && !this.#terminal.closed) this.#terminal.close();
+	}
+}
+
+/**
+ * Holds a launch that asks for a terminal against what can be had.
+ *
+ * @throws ProcessError INVALID_ARGUMENT
+ */
+export function checkTerminal(
+	request: {
+		readonly terminal?: TerminalSize | undefined;
+		readonly stdin?: string | undefined;
+	},
+	traits: TerminalTraits | undefined,
+): void {
+	if (!request.terminal) return;
+	if (!traits) {
+		throw new ProcessError(
+			"INVALID_ARGUMENT",
+			"terminal: programs can't be given a terminal on this system",
+			"Leave terminal out: the program then reads and writes pipes.",
+			{ field: "terminal" },
+		);
+	}
+	checkLines(Buffer.from(request.stdin ?? ""), "stdin", traits);
+}
+
+const NEWLINE = 0x0a;
+
+function checkLines(
+	bytes: Uint8Array,
+	field: string,
+	traits: TerminalTraits | undefined,
+): void {
+	if (!traits) return;
+	for (let start = 0; start < bytes.length; ) {
+		const newline = bytes.indexOf(NEWLINE, start);
+		const end = newline < 0 ? bytes.length : newline + 1;
+		if (end - start > traits.longestLine) {
+			throw new ProcessError(
+				"INVALID_ARGUMENT",
+				`${field}: a line of ${end - start} bytes; the system's terminals take at most ${traits.longestLine} and drop the rest`,
+				"Send shorter lines, or start the program without terminal, where lines have no bound.",
+				{ field },
+			);
+		}
+		start = end;
+	}
+}
