@@ -156,7 +156,10 @@ export const processGetOutput = defineTool({
 		const limit = manager.config.maxResponseSize;
 		const cursor =
 			input.cursor === undefined ? undefined : parseCursor(input.cursor);
-		if (cursor) checkCursor(cursor, process);
+		if (cursor) {
+			checkCursor(cursor, process);
+			process.stdout.hold?.confirm(cursor.stdout);
+		}
 		const result = readOutput(process, {
 			stream: input.stream,
 			encoding: input.encoding,
