@@ -30,6 +30,8 @@ export class OutputRing {
 	#start = 0;
 	#end = 0;
 	#ended = false;
+	/** A block that was dropped, to be used again. */
+	#spare: Uint8Array | undefined;
 	#hold: Hold | undefined;
 	#arrival: PromiseWithResolvers<void> | undefined;
 
@@ -164,7 +166,10 @@ export class OutputRing {
 			LARGEST_BLOCK,
 			Math.max(SMALLEST_BLOCK, this.capacity),
 		);
-		const block = new Uint8Array(size);
+		// Fresh memory costs more than what is written to it.
+		const spare = size === LARGEST_BLOCK ? this.#spare : undefined;
+		if (spare) this.#spare = undefined;
+		const block = spare ?? new Uint8Array(size);
 		this.#blocks.push(block);
 		this.#used = 0;
 		return block;
@@ -179,6 +184,7 @@ export class OutputRing {
 			if (this.#base + first.length > this.#start) return;
 			this.#base += first.length;
 			this.#blocks.shift();
+			if (first.length === LARGEST_BLOCK) this.#spare = first;
 			first = this.#blocks[0];
 		}
 	}
