@@ -9,6 +9,7 @@ import { CfWorkerJsonSchemaValidator } from "@modelcontextprotocol/sdk/validatio
 import { diagnose, messageOf } from "./errors.ts";
 import type { ProcessManager } from "./process/manager.ts";
 import type { Ask } from "./security/confirmation.ts";
+import type { Groups } from "./supervision/group.ts";
 import { type ServedTool, unknownTool } from "./tools/tool.ts";
 
 /** What a model that has never seen the tools needs to know; under 2 KB. */
@@ -22,13 +23,14 @@ const INSTRUCTIONS = `Starts and manages programs on the user's machine, within 
 export interface ServerOptions {
 	readonly version: string;
 	readonly manager: ProcessManager;
+	readonly groups: Groups;
 	readonly tools: readonly ServedTool[];
 }
 
 /** Serves tools over a transport until that closes. */
 export async function serveTools(
 	transport: Transport,
-	{ version, manager, tools }: ServerOptions,
+	{ version, manager, groups, tools }: ServerOptions,
 ): Promise<void> {
 	const server = new Server(
 		{ name: "mcp-process", version },
@@ -54,7 +56,12 @@ export async function serveTools(
 		const agent = server.getClientVersion()?.name ?? "unknown";
 		const canAsk = server.getClientCapabilities()?.elicitation?.form;
 		const ask = canAsk ? askThrough(server, signal) : undefined;
-		return tool.call(params?.arguments, { manager, agent, ask });
+		return tool.call(params?.arguments, {
+			manager,
+			groups,
+			agent,
+			ask,
+		});
 	};
 	manager.onBreach = ({ pid, identity: { name } }, { cause, message }) => {
 		const data = { pid, ...(name !== undefined && { name }), cause, message };

@@ -3,6 +3,7 @@ import { startSelf } from "../process/launcher.ts";
 import { ProcessManager } from "../process/manager.ts";
 import { type AuditLog, createAuditLog } from "../security/audit.ts";
 import { serveTools } from "../server.ts";
+import { Groups } from "../supervision/group.ts";
 import { tools } from "../tools/index.ts";
 import { LineTransport } from "../transport.ts";
 import { type Wired, wire } from "./wire.ts";
@@ -57,7 +58,12 @@ export async function serve(options: {
 		audit,
 	);
 	const transport = new LineTransport(process.stdin, process.stdout);
-	await serveTools(transport, { version: options.version, manager, tools });
+	await serveTools(transport, {
+		version: options.version,
+		manager,
+		groups: new Groups(manager),
+		tools,
+	});
 	return {
 		ended: transport.ended,
 		exit: (code) => platform.exit(code),

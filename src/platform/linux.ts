@@ -20,6 +20,9 @@ const O_NONBLOCK = 0o4000;
 const PIPE_BUF = 4096;
 const F_GETFL = 3;
 const F_SETFL = 4;
+const F_SETPIPE_SZ = 1031;
+/** What every user may have (pipe-max-size in proc_sys_fs(5)). */
+const WIDE_PIPE = 2 ** 20;
 const PR_SET_PDEATHSIG = 1;
 const PR_SET_DUMPABLE = 4;
 const PR_SET_CHILD_SUBREAPER = 36;
@@ -50,6 +53,7 @@ export function createLinux(): Platform {
 			setNonBlocking(fd) {
 				libc.fcntl(fd, F_SETFL, libc.fcntl(fd, F_GETFL, 0) | O_NONBLOCK);
 			},
+			widen: (fd) => void libc.fcntl(fd, F_SETPIPE_SZ, WIDE_PIPE),
 			atomicBytes: PIPE_BUF,
 		},
 		// N_TTY_BUF_SIZE in drivers/tty/n_tty.c is 4096, one of which is never used.

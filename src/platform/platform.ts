@@ -132,6 +132,8 @@ export interface Platform {
 				open(): PipeEnds;
 				/** Makes writes that would block fail with EAGAIN instead. */
 				setNonBlocking(fd: number): void;
+				/** Has a pipe take much more at once, where the system lets it. */
+				widen?(fd: number): void;
 				/** Writes of at most so many bytes are whole or not at all (PIPE_BUF). */
 				readonly atomicBytes: number;
 		  }

@@ -36,6 +36,12 @@ export function openInput(process: ManagedProcess): InputStream {
 			"Start it anew without closeStdin.",
 		);
 	if (stdin.closed) throw noStdin(pid, "it is closed", CLOSED);
+	if (process.fedBy !== undefined)
+		throw noStdin(
+			pid,
+			`process ${process.fedBy} feeds it, before it in a pipeline`,
+			"Write to the pipeline's first stage.",
+		);
 	return stdin;
 }
 

@@ -84,6 +84,45 @@ export class Journal {
 		});
 	}
 
+	/** A group was made, or the process was added to one. */
+	grouped(
+		group: {
+			readonly id: string;
+			readonly name: string;
+			readonly pipeline: boolean;
+		},
+		agent: string,
+		process?: ManagedProcess,
+	): void {
+		const entry = {
+			level: "info",
+			operation: "group",
+			result: process ? "added" : "created",
+			reason: `${group.pipeline ? "pipeline" : "group"} ${group.id} (${JSON.stringify(group.name)})`,
+		} as const;
+		if (process) this.#write(process, { ...entry, agent });
+		else this.#record({ ...entry, agent });
+	}
+
+	/** What a pipeline's stage was fed by the stage before is at its end. */
+	passed(
+		to: ManagedProcess,
+		from: ManagedProcess,
+		joint: {
+			readonly flow: string;
+			readonly bytes: number;
+			readonly reason: string | undefined;
+		},
+	): void {
+		this.#write(to, {
+			level: joint.flow === "refused" ? "warn" : "info",
+			operation: "stdin",
+			result: joint.flow,
+			reason: `from process ${from.pid}${joint.reason === undefined ? "" : `: ${joint.reason}`}`,
+			bytes: joint.bytes,
+		});
+	}
+
 	/** The policy refused something about a process that runs or ran. */
 	refused(
 		process: ManagedProcess,
@@ -91,6 +130,11 @@ export class Journal {
 		error: unknown,
 	): void {
 		this.#write(process, { ...refusal(error), operation });
+	}
+
+	/** The policy refused something about a group. */
+	refusedGroup(agent: string, error: unknown): void {
+		this.#record({ ...refusal(error), operation: "group", agent });
 	}
 
 	/** The policy refused a launch before the gate saw it. */

@@ -259,7 +259,7 @@ function inputOf(
 	pipes: Platform["pipes"],
 ): InputStream | undefined {
 	if (ours !== undefined && pipes)
-		return new PipeInput(ours, pipes.atomicBytes);
+		return new PipeInput(ours, pipes.atomicBytes, pipes.widen);
 	return stdin && typeof stdin === "object" ? new SinkInput(stdin) : undefined;
 }
 

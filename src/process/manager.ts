@@ -1,5 +1,5 @@
 import type { Config } from "../config/schema.ts";
-import { diagnose, messageOf, ProcessError, violation } from "../errors.ts";
+import { diagnose, messageOf, ProcessError } from "../errors.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { LaunchRequest } from "../security/attempt.ts";
 import type { AuditLog } from "../security/audit.ts";
@@ -7,6 +7,7 @@ import type { Ask } from "../security/confirmation.ts";
 import type { Gate } from "../security/gate.ts";
 import { withPlace } from "../security/place.ts";
 import type { Limits } from "../security/resources.ts";
+import { captures } from "./capture.ts";
 import { Guard } from "./guard.ts";
 import { checkInput, noStdin, openInput } from "./input.ts";
 import { Journal } from "./journal.ts";
@@ -33,6 +34,8 @@ export interface StartRequest extends LaunchRequest {
 	/** Close standard input after `stdin`, or at once. */
 	readonly closeStdin?: boolean | undefined;
 	readonly terminal?: TerminalSize | undefined;
+	/** Have its standard output wait for a reader rather than drop any of it. */
+	readonly keepOutput?: boolean | undefined;
 }
 
 export interface Started {
@@ -56,6 +59,8 @@ export class ProcessManager {
 	#trees = 0;
 	/** Told of every tree that is ended for a limit. */
 	onBreach: (process: ManagedProcess, blame: Blame) => void = () => {};
+	/** Told of every process that is remembered no more. */
+	onForget: (process: ManagedProcess) => void = () => {};
 
 	constructor(
 		readonly config: Config,
@@ -114,7 +119,8 @@ export class ProcessManager {
 				(expired, cause, message) =>
 					void this.#endByServer(expired, cause, message),
 			);
-			this.#processes.delete(process.pid);
+			if (request.keepOutput) process.stdout.keep();
+			this.#forget(this.#processes.get(process.pid));
 			this.#processes.set(process.pid, process);
 			this.#trees++;
 			this.#guard.add(process.pid);
@@ -206,24 +212,11 @@ export class ProcessManager {
 		try {
 			if (request.stdin !== undefined)
 				checkInput(this.config, Buffer.from(request.stdin));
-			return this.#capture(request);
+			return captures(this.config, request.captureOutput);
 		} catch (error) {
 			this.journal.refusedLaunch(request, error);
 			throw withPlace(error, this.gate.policy);
 		}
-	}
-
-	#capture(request: StartRequest): boolean {
-		const allowed = this.config.allowOutputCapture;
-		if (request.captureOutput === true && !allowed) {
-			throw violation(
-				"output_not_allowed",
-				"Output capture is not allowed (allowOutputCapture)",
-				"Leave captureOutput out; or the user sets allowOutputCapture to true.",
-				{ key: "allowOutputCapture" },
-			);
-		}
-		return request.captureOutput ?? allowed;
 	}
 
 	/** Where CPU above the limit is to end a tree, the system must not keep it below. */
@@ -288,8 +281,14 @@ export class ProcessManager {
 		const ended = this.list().filter(({ state }) => state !== "running");
 		const surplus = ended.length - this.config.maxFinishedProcesses;
 		for (const process of ended.slice(0, Math.max(0, surplus))) {
-			if (!lives(process)) this.#processes.delete(process.pid);
+			if (!lives(process)) this.#forget(process);
 		}
+	}
+
+	#forget(process: ManagedProcess | undefined): void {
+		if (!process) return;
+		this.#processes.delete(process.pid);
+		this.onForget(process);
 	}
 }
 

@@ -1,3 +1,5 @@
+import { Hold } from "./hold.ts";
+
 /** Part of a stream. */
 export interface Slice {
 	readonly bytes: Uint8Array;
@@ -9,11 +11,12 @@ export interface Slice {
 
 const SMALLEST_BLOCK = 1024;
 const LARGEST_BLOCK = 256 * 1024;
+const NOTHING = new Uint8Array(0);
 
 /**
  * The last bytes of a stream, up to a bound. Every byte has an offset from the
  * stream's start, which never changes; when the bound is passed the oldest are
- * dropped.
+ * dropped, unless they are held: then who appends has to wait for room.
  *
  * Bytes are kept in blocks that grow with the stream, so that a thousand quiet
  * processes cost little and a loud one costs few blocks.
@@ -27,8 +30,12 @@ export class OutputRing {
 	#start = 0;
 	#end = 0;
 	#ended = false;
+	/** A block that was dropped, to be used again. */
+	#spare: Uint8Array | undefined;
+	#hold: Hold | undefined;
+	#arrival: PromiseWithResolvers<void> | undefined;
 
-	/** @param capacity bytes held at most */
+	/** @param capacity bytes held at most; while they are kept by a hold, a chunk more */
 	constructor(readonly capacity: number) {}
 
 	/** Offset of the oldest byte held: how many were dropped. */
@@ -51,9 +58,39 @@ export class OutputRing {
 		return this.#ended;
 	}
 
+	/** What keeps its bytes from being dropped, if anything does. */
+	get hold(): Hold | undefined {
+		return this.#hold;
+	}
+
+	/** From now on no byte is dropped that was not taken. */
+	keep(): Hold {
+		this.#hold ??= new Hold();
+		return this.#hold;
+	}
+
+	/** Whether nothing may be appended until something is taken. */
+	get isFull(): boolean {
+		const taken = this.#hold?.taken ?? Number.POSITIVE_INFINITY;
+		return this.#end - taken >= this.capacity;
+	}
+
+	/** Resolves when there is room for more. */
+	async room(): Promise<void> {
+		while (this.#hold && this.isFull) await this.#hold.next();
+	}
+
+	/** Resolves when there are bytes after `offset`, or the stream has ended. */
+	async more(offset: number): Promise<void> {
+		while (this.#end <= offset && !this.#ended) {
+			this.#arrival ??= Promise.withResolvers();
+			await this.#arrival.promise;
+		}
+	}
+
 	append(chunk: Uint8Array): void {
 		// Of a chunk larger than all that can be held, only the end would stay.
-		const skipped = Math.max(0, chunk.length - this.capacity);
+		const skipped = this.#hold ? 0 : Math.max(0, chunk.length - this.capacity);
 		if (skipped > 0) this.#clear(this.#end + skipped);
 		let rest = chunk.subarray(skipped);
 		while (rest.length > 0) {
@@ -65,10 +102,39 @@ export class OutputRing {
 			rest = rest.subarray(taken.length);
 		}
 		this.#drop();
+		this.#tell();
+	}
+
+	/** Gives up everything that is held. */
+	drop(): void {
+		this.#clear(this.#end);
 	}
 
 	finish(): void {
 		this.#ended = true;
+		this.#tell();
+	}
+
+	#tell(): void {
+		this.#arrival?.resolve();
+		this.#arrival = undefined;
+	}
+
+	/**
+	 * The bytes at `offset`, as many as lie in one piece, not copied: they are
+	 * good for as long as they aren't taken.
+	 */
+	view(offset: number): Uint8Array {
+		let end = this.#end;
+		for (let index = this.#blocks.length - 1; index >= 0; index--) {
+			const block = this.#blocks[index] ?? NOTHING;
+			const isLast = index === this.#blocks.length - 1;
+			const length = isLast ? this.#used : block.length;
+			if (offset >= end - length)
+				return block.subarray(offset - (end - length), length);
+			end -= length;
+		}
+		return NOTHING;
 	}
 
 	/**
@@ -100,19 +166,25 @@ export class OutputRing {
 			LARGEST_BLOCK,
 			Math.max(SMALLEST_BLOCK, this.capacity),
 		);
-		const block = new Uint8Array(size);
+		// Fresh memory costs more than what is written to it.
+		const spare = size === LARGEST_BLOCK ? this.#spare : undefined;
+		if (spare) this.#spare = undefined;
+		const block = spare ?? new Uint8Array(size);
 		this.#blocks.push(block);
 		this.#used = 0;
 		return block;
 	}
 
 	#drop(): void {
-		this.#start = Math.max(this.#start, this.#end - this.capacity);
+		const surplus = this.#end - this.capacity;
+		const oldest = Math.min(surplus, this.#hold?.taken ?? surplus);
+		this.#start = Math.max(this.#start, oldest);
 		let first = this.#blocks[0];
 		while (first && this.#blocks.length > 1) {
 			if (this.#base + first.length > this.#start) return;
 			this.#base += first.length;
 			this.#blocks.shift();
+			if (first.length === LARGEST_BLOCK) this.#spare = first;
 			first = this.#blocks[0];
 		}
 	}

@@ -64,6 +64,8 @@ export class ManagedProcess {
 	/** Resolves when nothing that it started lives either; never rejects. */
 	readonly gone: Promise<void>;
 	readonly tree: Launched["tree"];
+	/** Pid of the process whose output is its standard input, in a pipeline. */
+	fedBy: number | undefined;
 
 	#status: Status = { state: "running" };
 	#blame: Blame | undefined;
@@ -73,6 +75,7 @@ export class ManagedProcess {
 	#wake: () => void = () => {};
 	/** Chunks of output so far; it stands still when the pipes are empty. */
 	#chunks = 0;
+	#cutOutput: () => void = () => {};
 
 	/**
 	 * @param capacity bytes of output kept for each stream
@@ -93,7 +96,9 @@ export class ManagedProcess {
 		this.stderr = new OutputRing(capacity);
 		this.tree = launched.tree;
 		const read = Promise.all([
-			this.#pump(launched.stdout, this.stdout),
+			this.#pump(launched.stdout, this.stdout, (cut) => {
+				this.#cutOutput = cut;
+			}),
 			this.#pump(launched.stderr, this.stderr),
 		]);
 		this.ended = launched.exited.then((exit) => this.#finish(exit, read));
@@ -150,7 +155,8 @@ export class ManagedProcess {
 		this.#end = performance.now();
 		// Whatever is said from now on did not end it.
 		const blame = this.#blame ?? causeOfDeath(exit, this.tree, this.identity);
-		this.stdin?.close();
+		// In a pipeline what it left behind may read on.
+		if (this.fedBy === undefined) this.stdin?.close();
 		await this.#drain(read);
 		const termination = explain(exit, blame, endedAt);
 		this.#status = { state: stateOf(termination), termination, exit };
@@ -178,6 +184,13 @@ export class ManagedProcess {
 			await settlesWithin(woken, Math.max(pause, cost * most));
 		}
 		for (const cancel of this.#timers) cancel();
+		this.stdin?.close();
+	}
+
+	/** Reads its standard output no more: whoever writes to it finds a broken pipe, as in a shell. */
+	closeOutput(): void {
+		this.#cutOutput();
+		this.stdout.hold?.take(Number.POSITIVE_INFINITY);
 	}
 
 	#leftovers(): { readonly left: number; readonly cost: number } {
@@ -202,12 +215,18 @@ export class ManagedProcess {
 	async #pump(
 		stream: OutputStream | undefined,
 		ring: OutputRing,
+		onCut: (cut: () => void) => void = () => {},
 	): Promise<void> {
 		if (!stream) return ring.finish();
+		const reader = stream.chunks.getReader();
+		onCut(() => void reader.cancel().catch(() => {}));
 		try {
-			for await (const chunk of stream.chunks) {
+			for (;;) {
+				const { done, value } = await reader.read();
+				if (done) break;
 				this.#chunks++;
-				ring.append(chunk);
+				ring.append(value);
+				if (ring.isFull) await ring.room();
 			}
 		} catch {
 			// A read that fails is the end of what can be read.

@@ -12,6 +12,12 @@ export interface InputStream {
 	 * @throws InputClosedError where nobody can read any more
 	 */
 	write(bytes: Uint8Array, timeout: number): Promise<number>;
+	/**
+	 * Writes all of it, in pieces of any size, however long that takes.
+	 *
+	 * @throws InputClosedError where nobody can read any more
+	 */
+	pass(bytes: Uint8Array): Promise<void>;
 	/** Closes it once everything before was written or given up. */
 	end(): Promise<void>;
 	/** Closes it now; what waits is given up. */
@@ -27,6 +33,8 @@ const LONGEST_WAIT = 20;
 
 interface Pending {
 	readonly bytes: Uint8Array;
+	/** Bytes of one write. */
+	readonly piece: number;
 	written: number;
 	settle(result: number | InputClosedError): void;
 }
@@ -38,14 +46,17 @@ export class PipeInput implements InputStream {
 	#wait = FIRST_WAIT;
 	#ending: (() => void) | undefined;
 	#closed = false;
+	#isWide = false;
 
 	/**
 	 * @param fd write end, non-blocking; owned by this object from now on
 	 * @param atomicBytes writes of at most so many bytes are whole or not at all
+	 * @param widen has the pipe take more at once, where the system lets it
 	 */
 	constructor(
 		private readonly fd: number,
 		private readonly atomicBytes: number,
+		private readonly widen: (fd: number) => void = () => {},
 	) {}
 
 	get closed(): boolean {
@@ -67,6 +78,7 @@ export class PipeInput implements InputStream {
 					: setTimeout(expire, timeout);
 			const pending: Pending = {
 				bytes,
+				piece: this.atomicBytes,
 				written: 0,
 				settle(result) {
 					clearTimeout(timer);
@@ -75,6 +87,23 @@ export class PipeInput implements InputStream {
 				},
 			};
 			this.#queue.push(pending);
+			if (this.#timer === undefined) this.#pump();
+		});
+	}
+
+	pass(bytes: Uint8Array): Promise<void> {
+		if (this.closed)
+			return Promise.reject(new InputClosedError("already closed"));
+		if (!this.#isWide) this.widen(this.fd);
+		this.#isWide = true;
+		return new Promise((resolve, reject) => {
+			this.#queue.push({
+				bytes,
+				piece: bytes.length,
+				written: 0,
+				settle: (result) =>
+					typeof result === "number" ? resolve() : reject(result),
+			});
 			if (this.#timer === undefined) this.#pump();
 		});
 	}
@@ -124,9 +153,9 @@ export class PipeInput implements InputStream {
 	}
 
 	#drain(pending: Pending): "done" | "full" | "closed" {
-		const { bytes } = pending;
+		const { bytes, piece } = pending;
 		while (pending.written < bytes.length) {
-			const end = cutAtCharacter(bytes, pending.written + this.atomicBytes);
+			const end = cutAtCharacter(bytes, pending.written + piece);
 			try {
 				pending.written += writeSync(
 					this.fd,
@@ -161,6 +190,7 @@ export function cutAtCharacter(bytes: Uint8Array, end: number): number {
  */
 export class SinkInput implements InputStream {
 	#closed = false;
+	readonly #closing = Promise.withResolvers<void>();
 
 	constructor(private readonly sink: FileSink) {}
 
@@ -182,6 +212,15 @@ export class SinkInput implements InputStream {
 		}
 	}
 
+	async pass(bytes: Uint8Array): Promise<void> {
+		const taken = this.write(bytes, Number.POSITIVE_INFINITY).then(() =>
+			this.sink.flush(),
+		);
+		// What a child that has ended didn't take would be waited for in vain.
+		await Promise.race([taken, this.#closing.promise]);
+		if (this.#closed) throw new InputClosedError("standard input was closed");
+	}
+
 	async end(): Promise<void> {
 		this.close();
 	}
@@ -189,6 +228,7 @@ export class SinkInput implements InputStream {
 	close(): void {
 		if (this.#closed) return;
 		this.#closed = true;
+		this.#closing.resolve();
 		// Resolves when the child has taken the rest, or fails when it has ended.
 		Promise.resolve(this.sink.end()).catch(() => {});
 	}

@@ -46,6 +46,10 @@ export class TerminalInput implements InputStream {
 		return this.#put(bytes, timeout);
 	}
 
+	async pass(bytes: Uint8Array): Promise<void> {
+		await this.#put(bytes, Number.POSITIVE_INFINITY);
+	}
+
 	/** Types the end of input, once everything before was taken; the terminal stays open. */
 	async end(): Promise<void> {
 		await this.#put(undefined, Number.POSITIVE_INFINITY).catch(() => {});

@@ -83,6 +83,25 @@ export function terminationQuestion(
 	].join("\n");
 }
 
+/** The question about ending a group: every member by itself. */
+export function groupTerminationQuestion(
+	group: { readonly id: string; readonly name: string },
+	members: readonly {
+		readonly pid: number;
+		readonly file: string;
+		readonly args: readonly string[];
+	}[],
+	agent: string,
+): string {
+	return [
+		`${visible(agent)} wants to end the ${members.length} processes of group ${group.id} (${visible(group.name)}):`,
+		...members.map(
+			({ pid, file, args }) =>
+				`process ${pid}: ${[file, ...args].map(visible).join(" ")}`,
+		),
+	].join("\n");
+}
+
 /**
  * Asks, and returns when the user has approved.
  *

@@ -1,3 +1,8 @@
+import {
+	processAddToGroup,
+	processCreateGroup,
+	processTerminateGroup,
+} from "./groups.ts";
 import { processGetOutput, processSendStdin } from "./io.ts";
 import { processStart } from "./launch.ts";
 import { processCheckPolicy } from "./policy.ts";
@@ -14,5 +19,8 @@ export const tools: readonly ServedTool[] = [
 	processGetOutput,
 	processList,
 	processGetStatus,
+	processCreateGroup,
+	processAddToGroup,
+	processTerminateGroup,
 	processCheckPolicy,
 ];

@@ -176,7 +176,10 @@ export const processGetOutput = defineTool({
 		const limit = manager.config.maxResponseSize;
 		const cursor =
 			input.cursor === undefined ? undefined : parseCursor(input.cursor);
-		if (cursor) checkCursor(cursor, process);
+		if (cursor) {
+			checkCursor(cursor, process);
+			process.stdout.hold?.confirm(cursor.stdout);
+		}
 		if (input.screen) requireNoText(input);
 		const image = input.screen
 			? await screenResult(process, Math.min(input.maxBytes ?? limit, limit))

@@ -1,8 +1,11 @@
 import { z } from "zod";
 import { resourceLimits } from "../config/fields.ts";
-import { pid, startTime } from "./fields.ts";
+import { ProcessError } from "../errors.ts";
+import type { ManagedProcess } from "../process/process.ts";
+import type { Group } from "../supervision/group.ts";
+import { groupId, pid, startTime } from "./fields.ts";
 import { terminalSize } from "./terminal.ts";
-import { defineTool } from "./tool.ts";
+import { defineTool, type ToolContext } from "./tool.ts";
 
 export const processStart = defineTool({
 	name: "process_start",
@@ -73,6 +76,11 @@ export const processStart = defineTool({
 			.describe(
 				"Run it in a terminal of this size, for programs that need one: a REPL, a password prompt, git add -p. Its streams are then one, stdout; closeStdin types Ctrl-D.",
 			),
+		groupId: groupId
+			.optional()
+			.describe(
+				"Group to start it in. In a pipeline the process added before feeds its standard input, and its own output, none of which is dropped, waits for the next stage or to be read by cursor.",
+			),
 	}),
 	output: z.object({
 		pid,
@@ -82,9 +90,22 @@ export const processStart = defineTool({
 			.optional()
 			.describe("What was changed in the request, if anything."),
 	}),
-	async run(input, { manager, agent, ask }) {
-		const request = { ...input, agent };
+	async run(input, { manager, groups, agent, ask }) {
+		const group =
+			input.groupId === undefined ? undefined : groups.checkOpen(input.groupId);
+		const isFed = group?.pipeline === true && group.members.length > 0;
+		if (isFed && input.closeStdin) {
+			throw new ProcessError(
+				"INVALID_ARGUMENT",
+				"closeStdin: the stage before it in the pipeline feeds its standard input, and ends it",
+				"Leave closeStdin out.",
+				{ field: "closeStdin" },
+			);
+		}
+		const keepOutput = group?.pipeline === true;
+		const request = { ...input, agent, keepOutput };
 		const { process, warnings } = await manager.start(request, ask);
+		if (group) await enter(group, process, { manager, groups, agent });
 		return {
 			pid: process.pid,
 			startTime: process.startedAt.toISOString(),
@@ -92,3 +113,24 @@ export const processStart = defineTool({
 		};
 	},
 });
+
+/** Adds a new process to its group; one that has no place there any more is not left running. */
+async function enter(
+	group: Group,
+	process: ManagedProcess,
+	{ manager, groups, agent }: Omit<ToolContext, "ask">,
+): Promise<void> {
+	try {
+		groups.add(group.id, process);
+		manager.journal.grouped(group, agent, process);
+	} catch (error) {
+		await manager.terminate(process, {
+			cause: "terminated",
+			message: `ended as it could not join ${group.id}`,
+			force: true,
+			grace: 0,
+			mayKill: true,
+		});
+		throw error;
+	}
+}

@@ -7,6 +7,7 @@ import { LIMIT_NAMES, type LimitName } from "../security/resources.ts";
 import {
 	exitCode,
 	exitCodeOf,
+	groupId,
 	pid,
 	shownArgs,
 	startTime,
@@ -15,6 +16,7 @@ import {
 	terminationOf,
 	uptime,
 } from "./fields.ts";
+import { group, groupIdOf, groupsOf } from "./group-fields.ts";
 import { waiting, waitingOf } from "./terminal.ts";
 import { defineTool } from "./tool.ts";
 
@@ -186,13 +188,14 @@ export const processList = defineTool({
 					startTime,
 					uptime,
 					exitCode: exitCode.optional(),
+					groupId: groupId.optional(),
 				}),
 			)
 			.describe("The processes, oldest first."),
-		groups: z.array(z.object({})).describe("Groups of processes."),
+		groups: z.array(group).describe("Groups of processes."),
 		services: z.array(z.object({})).describe("Supervised services."),
 	}),
-	run(filter, { manager }) {
+	run(filter, { manager, groups }) {
 		const processes = manager
 			.list()
 			.filter(
@@ -211,8 +214,9 @@ export const processList = defineTool({
 				startTime: process.startedAt.toISOString(),
 				uptime: process.uptime,
 				...exitCodeOf(process),
+				...groupIdOf(process, groups),
 			}));
-		return { processes, groups: [], services: [] };
+		return { processes, groups: groupsOf(groups), services: [] };
 	},
 });
 

@@ -8,7 +8,7 @@ import {
 	terminationQuestion,
 } from "../security/confirmation.ts";
 import { withPlace } from "../security/place.ts";
-import { exitCode, pid } from "./fields.ts";
+import { exitCode, force, grace, pid } from "./fields.ts";
 import { defineTool } from "./tool.ts";
 
 export const processTerminate = defineTool({
@@ -19,16 +19,8 @@ export const processTerminate = defineTool({
 	kind: "ends",
 	input: z.strictObject({
 		pid,
-		force: z
-			.boolean()
-			.default(false)
-			.describe("SIGKILL at once: the program gets no chance to clean up."),
-		timeout: z
-			.number()
-			.min(0)
-			.max(600_000)
-			.default(5000)
-			.describe("Milliseconds between SIGTERM and SIGKILL."),
+		force,
+		timeout: grace,
 	}),
 	output: z.object({
 		pid,
@@ -97,21 +89,30 @@ async function confirm(
 	await requireApproval(ask, question);
 }
 
-/** @throws ProcessError SECURITY_VIOLATION termination_not_allowed */
-function checkAllowed(manager: ProcessManager, force: boolean): void {
-	const { allowProcessTermination, allowForcedTermination } = manager.config;
+/**
+ * @param ofGroup whether a whole group is to be ended, for which two settings stand
+ * @throws ProcessError SECURITY_VIOLATION termination_not_allowed
+ */
+export function checkAllowed(
+	{ config }: ProcessManager,
+	force: boolean,
+	ofGroup = false,
+): void {
+	const { allowProcessTermination, allowForcedTermination } = config;
 	const key = !allowProcessTermination
 		? "allowProcessTermination"
-		: force && !allowForcedTermination
-			? "allowForcedTermination"
-			: undefined;
+		: ofGroup && !config.allowGroupTermination
+			? "allowGroupTermination"
+			: force && !allowForcedTermination
+				? "allowForcedTermination"
+				: undefined;
 	if (key === undefined) return;
 	throw violation(
 		"termination_not_allowed",
 		`${key === "allowForcedTermination" ? "Forced termination" : "Termination"} is not allowed (${key})`,
 		key === "allowForcedTermination"
 			? "Terminate without force; or the user sets allowForcedTermination to true."
-			: "Wait for the process to end; or the user sets allowProcessTermination to true.",
+			: `Wait for the process to end; or the user sets ${key} to true.`,
 		{ key },
 	);
 }

@@ -1,5 +1,6 @@
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js";
 import type { ProcessManager } from "../../src/process/manager.ts";
+import { Groups } from "../../src/supervision/group.ts";
 import type { ServedTool } from "../../src/tools/tool.ts";
 
 /** What a call gave: the text that a client shows, parsed, and the structure beside it. */
@@ -34,7 +35,8 @@ export async function callTool(
 	input: unknown,
 	manager: ProcessManager,
 ): Promise<Reply> {
-	const context = { manager, agent: "test", ask: undefined };
+	const groups = new Groups(manager);
+	const context = { manager, groups, agent: "test", ask: undefined };
 	return replyOf(await tool.call(input, context));
 }
 

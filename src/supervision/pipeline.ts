@@ -1,0 +1,138 @@
+import { isUtf8 } from "node:buffer";
+import type { Config } from "../config/schema.ts";
+import { messageOf, ProcessError, violation } from "../errors.ts";
+import { checkInput, openInput } from "../process/input.ts";
+import type { ManagedProcess } from "../process/process.ts";
+import type { InputStream } from "../process/stdin.ts";
+import { incompleteTail } from "../process/text.ts";
+
+/** What becomes of a stage's output on its way to the next stage. */
+export const FLOWS = ["passing", "ended", "broken", "refused"] as const;
+export type Flow = (typeof FLOWS)[number];
+
+type InputPolicy = Pick<Config, "allowStdinInput" | "blockBinaryStdin">;
+
+/**
+ * Refuses pipelines where agents may not write to processes: what feeds one
+ * process with another's output does just that.
+ *
+ * @throws ProcessError SECURITY_VIOLATION stdin_not_allowed
+ */
+export function checkPipelinesAllowed(config: InputPolicy): void {
+	checkInput(config, new Uint8Array(0));
+}
+
+/** @throws ProcessError OUTPUT_NOT_CAPTURED or PIPELINE_DATA_LOST where nothing can follow a stage */
+export function checkCanFeed({ pid, captured, stdout }: ManagedProcess): void {
+	if (!captured) {
+		throw new ProcessError(
+			"OUTPUT_NOT_CAPTURED",
+			`Output of process ${pid} is discarded, so it can't feed the next stage`,
+			"Start it anew with captureOutput: true.",
+			{ pid },
+		);
+	}
+	if (stdout.start === 0) return;
+	throw new ProcessError(
+		"PIPELINE_DATA_LOST",
+		`The first ${stdout.start} bytes of the output of process ${pid} are no longer kept, so the next stage can't have them`,
+		"Start it anew with groupId: then its output waits for the next stage. Or the user raises maxOutputBufferSize.",
+		{ pid, dropped: stdout.start },
+	);
+}
+
+/** One stage's standard output on its way to the next one's standard input, from its first byte. */
+export class Joint {
+	#flow: Flow = "passing";
+	#bytes = 0;
+	#reason: string | undefined;
+	/** Resolves when nothing passes any more; never rejects. */
+	readonly done: Promise<void>;
+
+	/** @throws ProcessError OUTPUT_NOT_CAPTURED, PIPELINE_DATA_LOST or STDIN_NOT_AVAILABLE */
+	constructor(
+		readonly from: ManagedProcess,
+		readonly to: ManagedProcess,
+		config: InputPolicy,
+	) {
+		checkCanFeed(from);
+		const input = openInput(to);
+		to.fedBy = from.pid;
+		from.stdout.keep().claim();
+		void to.gone.then(() => this.#stop("broken"));
+		const text = config.blockBinaryStdin ? new TextCheck() : undefined;
+		this.done = this.#run(input, text).catch((error: unknown) => {
+			this.#reason = messageOf(error);
+			this.#stop(error instanceof ProcessError ? "refused" : "broken");
+		});
+	}
+
+	get flow(): Flow {
+		return this.#flow;
+	}
+
+	/** Bytes that the next stage's pipe took. */
+	get bytes(): number {
+		return this.#bytes;
+	}
+
+	/** Why it was cut. */
+	get reason(): string | undefined {
+		return this.#reason;
+	}
+
+	async #run(input: InputStream, text: TextCheck | undefined): Promise<void> {
+		const { stdout } = this.from;
+		for (;;) {
+			const bytes = stdout.view(this.#bytes);
+			if (bytes.length === 0) {
+				if (stdout.ended) break;
+				await stdout.more(this.#bytes);
+				continue;
+			}
+			text?.add(bytes);
+			await input.pass(bytes);
+			this.#bytes += bytes.length;
+			stdout.hold?.take(this.#bytes);
+		}
+		text?.finish();
+		await input.end();
+		if (this.#flow === "passing") this.#flow = "ended";
+	}
+
+	/** Neither side hears of the other any more; the one before gets a broken pipe. */
+	#stop(flow: Flow): void {
+		if (this.#flow !== "passing") return;
+		this.#flow = flow;
+		this.from.closeOutput();
+		this.to.stdin?.close();
+	}
+}
+
+/** Holds a stream to being text, which a character on the border of two pieces still is. */
+class TextCheck {
+	#rest: Uint8Array = new Uint8Array(0);
+
+	/** @throws ProcessError SECURITY_VIOLATION stdin_not_allowed */
+	add(bytes: Uint8Array): void {
+		const all =
+			this.#rest.length > 0 ? Buffer.concat([this.#rest, bytes]) : bytes;
+		const whole = all.length - incompleteTail(all);
+		if (bytes.includes(0) || !isUtf8(all.subarray(0, whole))) throw binary();
+		this.#rest = Uint8Array.from(all.subarray(whole));
+	}
+
+	/** @throws ProcessError SECURITY_VIOLATION stdin_not_allowed */
+	finish(): void {
+		if (this.#rest.length > 0) throw binary();
+	}
+}
+
+function binary(): ProcessError {
+	return violation(
+		"stdin_not_allowed",
+		"Binary input is not allowed (blockBinaryStdin)",
+		"Pass text between stages; or the user sets blockBinaryStdin to false.",
+		{ key: "blockBinaryStdin" },
+	);
+}

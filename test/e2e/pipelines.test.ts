@@ -1,0 +1,270 @@
+import { describe, expect, it, setDefaultTimeout } from "bun:test";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { ConfigInput } from "../../src/config/schema.ts";
+import { eventually, TestServer } from "../support/server.ts";
+
+setDefaultTimeout(120_000);
+
+const BUFFER = 2 ** 20;
+const CONFIG: ConfigInput = {
+	allowedExecutables: [
+		"cat",
+		"grep",
+		"head",
+		"yes",
+		"sleep",
+		"sha256sum",
+		"seq",
+	],
+	maxOutputBufferSize: BUFFER,
+	maxConcurrentProcesses: 100,
+};
+
+/** Started in the pipeline, or added once they run. */
+const WAYS = [["started with groupId"], ["added after their start"]] as const;
+type Way = (typeof WAYS)[number][0];
+
+async function pipelineOf(
+	server: TestServer,
+	way: Way,
+	stages: readonly (readonly string[])[],
+): Promise<{ groupId: string; pids: number[] }> {
+	const { groupId } = await server.ok("process_create_group", {
+		name: "line",
+		pipeline: true,
+	});
+	const pids: number[] = [];
+	const isLate = way === "added after their start";
+	for (const [index, [executable, ...args]] of stages.entries()) {
+		// What writes without end has to be held from its first byte on.
+		const late = isLate && index > 0;
+		const { pid } = await server.ok("process_start", {
+			executable,
+			args,
+			...(!late && { groupId }),
+		});
+		pids.push(pid);
+	}
+	if (isLate)
+		for (const pid of pids.slice(1))
+			await server.ok("process_add_to_group", { groupId, pid });
+	return { groupId, pids };
+}
+
+async function membersOf(server: TestServer, groupId: string) {
+	const { groups } = await server.ok("process_list");
+	return groups.find((group: { groupId: string }) => group.groupId === groupId)
+		.members;
+}
+
+function residentBytes(pid: number): number {
+	const status = readFileSync(`/proc/${pid}/status`, "utf8");
+	return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1024;
+}
+
+describe("a pipeline", () => {
+	it("joins a file's cat, ended already, and grep", async () => {
+		await using server = await TestServer.start(CONFIG);
+		writeFileSync(join(server.folder, "data.txt"), "pear\napple\npearl\n");
+		const { groupId } = await server.ok("process_create_group", {
+			name: "search",
+			pipeline: true,
+		});
+		const cat = await server.ok("process_start", {
+			executable: "cat",
+			args: ["data.txt"],
+		});
+		const grep = await server.ok("process_start", {
+			executable: "grep",
+			args: ["pear"],
+		});
+		await server.waitForEnd(cat.pid);
+		for (const { pid } of [cat, grep])
+			expect(
+				await server.ok("process_add_to_group", { groupId, pid }),
+			).toMatchObject({ groupId, pid });
+		expect(await server.outputOf(grep.pid)).toEqual({
+			stdout: "pear\npearl\n",
+			stderr: "",
+		});
+		expect(await membersOf(server, groupId)).toMatchObject([
+			{ pid: cat.pid, exitCode: 0, bytesPassed: 17, flow: "ended" },
+			{ pid: grep.pid, exitCode: 0, flow: "waiting" },
+		]);
+	});
+
+	it.each(WAYS)("of yes and head ends both, %s", async (way) => {
+		await using server = await TestServer.start(CONFIG);
+		const { groupId, pids } = await pipelineOf(server, way, [
+			["yes"],
+			["head", "-n", "1"],
+		]);
+		const [yes = 0, head = 0] = pids;
+		expect(await server.outputOf(head)).toMatchObject({ stdout: "y\n" });
+		expect(await server.waitForEnd(yes)).toMatchObject({
+			termination: { signal: "SIGPIPE" },
+		});
+		expect(await membersOf(server, groupId)).toMatchObject([
+			{ exitCode: 141, flow: "broken" },
+			{ exitCode: 0 },
+		]);
+	});
+
+	it.each(WAYS)("passes 1 GB through three stages, %s", async (way) => {
+		await using server = await TestServer.start(CONFIG);
+		const size = 2 ** 30;
+		const before = residentBytes(server.pid);
+		const began = performance.now();
+		const { groupId, pids } = await pipelineOf(server, way, [
+			["head", "-c", String(size), "/dev/zero"],
+			["cat"],
+			["sha256sum"],
+		]);
+		let most = before;
+		await eventually(
+			async () => {
+				most = Math.max(most, residentBytes(server.pid));
+				const { state } = await server.ok("process_get_status", {
+					pid: pids[2],
+				});
+				return state === "running" ? undefined : true;
+			},
+			"the hash",
+			100_000,
+		);
+		const took = performance.now() - began;
+		const shellBegan = performance.now();
+		const shell = Bun.spawnSync([
+			"sh",
+			"-c",
+			`head -c ${size} /dev/zero | cat | sha256sum`,
+		]);
+		const shellTook = performance.now() - shellBegan;
+		console.log(
+			`1 GB, ${way}: ${Math.round(took)} ms, a shell ${Math.round(shellTook)} ms; memory +${Math.round((most - before) / 2 ** 20)} MB`,
+		);
+		expect((await server.outputOf(pids[2] ?? 0)).stdout).toBe(
+			shell.stdout.toString(),
+		);
+		expect(most - before).toBeLessThan(2 * BUFFER + 16 * 2 ** 20);
+		expect(took).toBeLessThan(shellTook * 10);
+		expect(await membersOf(server, groupId)).toMatchObject([
+			{ bytesPassed: size, flow: "ended" },
+			{ bytesPassed: size, flow: "ended" },
+			{ flow: "waiting" },
+		]);
+	});
+
+	it("holds the first stage back until there is a second one", async () => {
+		await using server = await TestServer.start(CONFIG);
+		const { groupId } = await server.ok("process_create_group", {
+			name: "held",
+			pipeline: true,
+		});
+		const { pid } = await server.ok("process_start", {
+			executable: "head",
+			args: ["-c", "20000000", "/dev/zero"],
+			groupId,
+		});
+		await eventually(async () => {
+			const [{ flow }] = await membersOf(server, groupId);
+			return flow === "held" || undefined;
+		}, "it to be held");
+		expect(await server.ok("process_get_output", { pid })).toMatchObject({
+			state: "running",
+			dropped: { stdout: 0 },
+		});
+		const hash = await server.ok("process_start", {
+			executable: "sha256sum",
+			groupId,
+		});
+		const expected = new Bun.CryptoHasher("sha256")
+			.update(new Uint8Array(20_000_000))
+			.digest("hex");
+		expect((await server.outputOf(hash.pid)).stdout).toStartWith(expected);
+	});
+
+	it("gives a last stage's output by cursor without losing any", async () => {
+		await using server = await TestServer.start(CONFIG);
+		const { pids } = await pipelineOf(server, "started with groupId", [
+			["seq", "400000"],
+			["cat"],
+		]);
+		const { stdout } = await server.outputOf(pids[1] ?? 0);
+		expect(stdout.length).toBe(2_688_895);
+		expect(stdout).toEndWith("\n400000\n");
+	});
+
+	it("says what can't be joined", async () => {
+		await using server = await TestServer.start(CONFIG);
+		const { groupId } = await server.ok("process_create_group", {
+			name: "a",
+			pipeline: true,
+		});
+		const lost = await server.ok("process_start", {
+			executable: "head",
+			args: ["-c", "3000000", "/dev/zero"],
+		});
+		await server.waitForEnd(lost.pid);
+		await server.ok("process_add_to_group", { groupId, pid: lost.pid });
+		const cat = await server.ok("process_start", { executable: "cat" });
+		expect(
+			await server.fails("process_add_to_group", { groupId, pid: cat.pid }),
+		).toMatchObject({ code: "PIPELINE_DATA_LOST" });
+		expect(
+			await server.fails("process_start", { executable: "cat", groupId }),
+		).toMatchObject({ code: "PIPELINE_DATA_LOST" });
+		expect(
+			await server.fails("process_add_to_group", { groupId, pid: lost.pid }),
+		).toMatchObject({ code: "INVALID_ARGUMENT", details: { field: "pid" } });
+		expect(
+			await server.fails("process_add_to_group", {
+				groupId: "none",
+				pid: cat.pid,
+			}),
+		).toMatchObject({ code: "GROUP_NOT_FOUND" });
+	});
+
+	it("is refused by allowStdinInput: false", async () => {
+		await using server = await TestServer.start({
+			...CONFIG,
+			allowStdinInput: false,
+		});
+		expect(
+			await server.fails("process_create_group", { name: "a", pipeline: true }),
+		).toMatchObject({ details: { violation: "stdin_not_allowed" } });
+	});
+
+	it("is cut by blockBinaryStdin where bytes are no text", async () => {
+		await using server = await TestServer.start({
+			...CONFIG,
+			blockBinaryStdin: true,
+		});
+		const { groupId, pids } = await pipelineOf(server, "started with groupId", [
+			["head", "-c", "100", "/dev/zero"],
+			["cat"],
+		]);
+		expect(await server.outputOf(pids[1] ?? 0)).toMatchObject({ stdout: "" });
+		expect(await membersOf(server, groupId)).toMatchObject([
+			{ flow: "refused", bytesPassed: 0 },
+			{ exitCode: 0 },
+		]);
+	});
+
+	it("ends a pipeline through which much passes", async () => {
+		await using server = await TestServer.start(CONFIG);
+		const { groupId, pids } = await pipelineOf(server, "started with groupId", [
+			["yes"],
+			["cat"],
+			["sha256sum"],
+		]);
+		await eventually(async () => {
+			const [{ bytesPassed }] = await membersOf(server, groupId);
+			return bytesPassed > 10 * BUFFER || undefined;
+		}, "much to have passed");
+		expect(
+			await server.ok("process_terminate_group", { groupId }),
+		).toMatchObject({ terminatedPids: pids, survivors: [] });
+	});
+});
