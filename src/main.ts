@@ -43,6 +43,12 @@ async function main(argv: readonly string[]): Promise<number> {
 			const { text, intact } = verify(command.path);
 			return (await print(text)) || (intact ? 0 : 1);
 		}
+		case "client": {
+			const { client } = await import("./cli/client.ts");
+			const { text, hint } = client({ ...command, version });
+			process.stderr.write(hint);
+			return print(text);
+		}
 		case "interrupt": {
 			const { sendInterrupt } = await import("./platform/console.ts");
 			sendInterrupt(command.pids);
