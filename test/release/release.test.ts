@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, it, setDefaultTimeout } from "bun:test";
+import { describe, expect, it, setDefaultTimeout } from "bun:test";
 import { readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { Validator } from "@cfworker/json-schema";
@@ -17,6 +17,9 @@ setDefaultTimeout(600_000);
 const MCPB = "@anthropic-ai/mcpb@2.1.2";
 const ROOT = join(import.meta.dir, "../..");
 const FOLDER = join(ROOT, "dist", "release");
+
+/** One of each system: they are written in different ways, and take seconds each. */
+const BUILT_AGAIN = ["linux-x64", "darwin-arm64", "windows-x64"] as const;
 
 // Everything is compiled and packed, which takes minutes of this machine.
 const asked = process.env.MCP_PROCESS_RELEASE === "1";
@@ -93,7 +96,7 @@ describe.skipIf(!asked)("a release", () => {
 				stdin: Buffer.from(changes),
 			});
 		symlinkSync(join(ROOT, "node_modules"), join(clone, "node_modules"));
-		for (const target of TARGET_NAMES) {
+		for (const target of BUILT_AGAIN) {
 			const again = ["build.ts", "--target", target, "--out", "again"];
 			const built = run([process.execPath, ...again], clone);
 			const path = built.trim().replace("Built ", "");
