@@ -1,6 +1,7 @@
 #!/usr/bin/env bun
 import { version } from "../package.json" with { type: "json" };
 import { CommandError, HELP, parseCommand } from "./cli/command.ts";
+import { versionLine } from "./cli/version.ts";
 import { ConfigError } from "./config/load.ts";
 import { messageOf } from "./errors.ts";
 
@@ -14,7 +15,7 @@ async function main(argv: readonly string[]): Promise<number> {
 		case "help":
 			return print(HELP);
 		case "version":
-			return print(`mcp-process ${version}\n`);
+			return print(`${versionLine(version)}\n`);
 		case "schema": {
 			const { configJsonSchema } = await import("./config/schema.ts");
 			return print(`${JSON.stringify(configJsonSchema(), null, 2)}\n`);
@@ -41,6 +42,12 @@ async function main(argv: readonly string[]): Promise<number> {
 			if (command.action === "tail") return print(tail(command.path));
 			const { text, intact } = verify(command.path);
 			return (await print(text)) || (intact ? 0 : 1);
+		}
+		case "client": {
+			const { client } = await import("./cli/client.ts");
+			const { text, hint } = client({ ...command, version });
+			process.stderr.write(hint);
+			return print(text);
 		}
 		case "interrupt": {
 			const { sendInterrupt } = await import("./platform/console.ts");

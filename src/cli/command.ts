@@ -42,6 +42,14 @@ export type Command =
 			/** In machine-readable form. */
 			readonly json: boolean;
 	  }
+	| {
+			readonly kind: "client";
+			/** Without one, all are listed. */
+			readonly name: string | undefined;
+			readonly config: string | undefined;
+			readonly write: boolean;
+			readonly force: boolean;
+	  }
 	/** The server's own, under Windows; see `sendInterrupt`. */
 	| { readonly kind: "interrupt"; readonly pids: readonly number[] }
 	| { readonly kind: "schema" | "help" | "version" };
@@ -57,6 +65,7 @@ const OPTIONS = {
 	schema: { type: "boolean" },
 	help: { type: "boolean", short: "h" },
 	version: { type: "boolean", short: "V" },
+	write: { type: "boolean" },
 } as const;
 
 type Flag = keyof typeof OPTIONS;
@@ -125,6 +134,17 @@ export function parseCommand(argv: readonly string[]): Command {
 				throw new CommandError("audit needs verify or tail", 2);
 			return { kind: "audit", action, path };
 		}
+		case "client": {
+			allow("client", "config", "write", "force");
+			const [client, ...more] = rest;
+			refuseMore(more);
+			const { write = false, force = false } = values;
+			if (write && client === undefined)
+				throw new CommandError("--write needs the name of a client", 2);
+			if (force && !write)
+				throw new CommandError("--force goes with --write only", 2);
+			return { kind: "client", name: client, config, write, force };
+		}
 		case "interrupt": {
 			allow("interrupt");
 			const pids = rest.map(Number);
@@ -172,9 +192,13 @@ Usage:
                                           by whom: the kernel, this server, nobody
   mcp-process audit verify [PATH]         check the hash chain of an audit log
   mcp-process audit tail [PATH]           print its last records readably
+  mcp-process client                      list agents' clients and their files
+  mcp-process client NAME [--config PATH] [--write] [--force]
+                                          print what makes a client start this server;
+                                          --write adds it to the client's file
   mcp-process --schema                    print the JSON Schema of the configuration
   mcp-process --help, -h                  print this
-  mcp-process --version, -V               print the version
+  mcp-process --version, -V               print version, commit, target, runtime
 
 The configuration is the first of: --config, the file that MCP_PROCESS_CONFIG_PATH
 names, the JSON in MCP_PROCESS_CONFIG, ./mcp-process-config.json and

@@ -32,7 +32,7 @@ export function openLinuxLibc() {
 /** The C library's path in the text of /proc/self/maps (proc_pid_maps(5)). */
 export function loadedLibc(maps: string): string | undefined {
 	return maps.match(
-		/\s(\/\S*\/(?:libc\.so\.6|libc-[\d.]+\.so|ld-musl-[^/\s]+\.so\.1|libc\.musl-[^/\s]+\.so\.1))$/m,
+		/\s(\/\S*\/(?:libc\.so\.6|libc-[\d.]+\.so|libc\.so|ld-musl-[^/\s]+\.so\.1|libc\.musl-[^/\s]+\.so\.1))$/m,
 	)?.[1];
 }
 

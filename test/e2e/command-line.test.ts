@@ -31,14 +31,21 @@ describe("a person's command", () => {
 		},
 	);
 
-	it.each([["--version"], ["-V"]])("%s prints the version", async (flag) => {
-		using scratch = new Scratch();
-		expect(await runCommand([flag], { cwd: scratch.path })).toEqual({
-			code: 0,
-			stdout: `mcp-process ${version}\n`,
-			stderr: "",
-		});
-	});
+	it.each([["--version"], ["-V"]])(
+		"%s prints version, commit, target and runtime",
+		async (flag) => {
+			using scratch = new Scratch();
+			const result = await runCommand([flag], { cwd: scratch.path });
+			expect(result).toMatchObject({ code: 0, stderr: "" });
+			const system =
+				process.platform === "win32" ? "windows" : process.platform;
+			expect(result.stdout).toMatch(
+				new RegExp(
+					`^mcp-process ${version} \\(commit ([0-9a-f]{12}\\+?|unknown), ${system}-${process.arch}, Bun ${Bun.version}\\)\n$`,
+				),
+			);
+		},
+	);
 
 	it("--help and --version need no configuration that works", async () => {
 		using scratch = new Scratch();

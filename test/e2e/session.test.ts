@@ -1,5 +1,6 @@
 import { describe, expect, it } from "bun:test";
-import { TestServer } from "../support/server.ts";
+import { isAlive, TestServer } from "../support/server.ts";
+import { wholeSession } from "../support/session.ts";
 
 describe("a session", () => {
 	it("starts, feeds, reads and ends a program", async () => {
@@ -18,5 +19,9 @@ describe("a session", () => {
 			terminationReason: "graceful",
 			survivors: [],
 		});
+	});
+
+	it.skipIf(process.platform === "win32")("is whole", async () => {
+		await wholeSession({}, isAlive);
 	});
 });

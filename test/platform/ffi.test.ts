@@ -27,6 +27,7 @@ describe("loadedLibc", () => {
 		"/lib/ld-musl-x86_64.so.1",
 		"/lib/ld-musl-aarch64.so.1",
 		"/lib/libc.musl-x86_64.so.1",
+		"/usr/lib/x86_64-linux-musl/libc.so",
 		"/nix/store/abc-glibc-2.40/lib/libc.so.6",
 	])("finds %s", (path) => {
 		expect(loadedLibc(`${OTHERS}${line(path)}${OTHERS}`)).toBe(path);

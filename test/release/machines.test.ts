@@ -1,0 +1,96 @@
+import { describe, expect, it, setDefaultTimeout } from "bun:test";
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { runCommand } from "../support/command.ts";
+import { isAlive, type Program, Scratch } from "../support/server.ts";
+import { wholeSession } from "../support/session.ts";
+import { MUSL, makeStandardLibrary, muslMissing } from "./musl.ts";
+
+setDefaultTimeout(180_000);
+
+const ROOT = join(import.meta.dir, "../..");
+const FOLDER = join(ROOT, "dist", "machines");
+
+/** The program compiled for another machine, with the commit that is here. */
+function compiled(target: string): string {
+	mkdirSync(FOLDER, { recursive: true });
+	const command = ["build.ts", "--target", target, "--out", FOLDER];
+	const { success, stderr } = Bun.spawnSync([process.execPath, ...command], {
+		cwd: ROOT,
+	});
+	if (!success) throw new Error(stderr.toString());
+	return join(FOLDER, `mcp-process-${target}`);
+}
+
+/** Says why a machine's tests don't run, or fails where they have to. */
+function told(missing: string | undefined, variable: string) {
+	if (missing === undefined) return false;
+	const text = `not tested: ${missing}`;
+	if (process.env[variable] === "1") throw new Error(text);
+	console.warn(text);
+	return true;
+}
+
+const QEMU = Bun.which("qemu-aarch64");
+const ARM64_LIBRARIES = "/usr/aarch64-linux-gnu";
+const noArm64 = told(
+	QEMU === null || !existsSync(ARM64_LIBRARIES)
+		? "linux-arm64: qemu-user or libc6-arm64-cross is not installed"
+		: undefined,
+	"MCP_PROCESS_REQUIRE_ARM64",
+);
+
+describe.skipIf(noArm64)("the program for linux-arm64", () => {
+	// Not a session: Debian's emulator knows no PR_SET_CHILD_SUBREAPER, without
+	// which the server does not start.
+	it("carries out a person's commands", async () => {
+		using scratch = new Scratch();
+		const binary = compiled("linux-arm64");
+		const run = (...args: readonly string[]) =>
+			runCommand(["-L", ARM64_LIBRARIES, binary, ...args], {
+				cwd: scratch.path,
+				binary: QEMU ?? "",
+			});
+		expect((await run("--version")).stdout).toContain(", linux-arm64, ");
+		expect(await run("--create-config")).toMatchObject({ code: 0, stderr: "" });
+		expect(await run("check")).toMatchObject({ code: 0, stderr: "" });
+		expect(await run("explain", "--", "cat")).toMatchObject({ code: 0 });
+		expect(await run("explain", "--", "bash")).toMatchObject({ code: 1 });
+	});
+});
+
+const noMusl = told(muslMissing(), "MCP_PROCESS_REQUIRE_MUSL");
+
+describe.skipIf(noMusl)("the program for linux-x64-musl", () => {
+	it("serves a whole session", async () => {
+		const binary = compiled("linux-x64-musl");
+		const program: Program = {
+			command: binary,
+			args: [],
+			env: { LD_LIBRARY_PATH: makeStandardLibrary(binary, FOLDER) },
+			path: (path) => path,
+		};
+		const version = await runCommand(["--version"], {
+			cwd: FOLDER,
+			binary,
+			env: program.env,
+		});
+		expect(version.stdout).toContain(", linux-x64-musl, ");
+		const doctor = await runCommand(["doctor"], {
+			cwd: FOLDER,
+			binary,
+			env: program.env,
+		});
+		expect(doctor).toMatchObject({ code: 0, stderr: "" });
+		await wholeSession({ program }, isAlive);
+	});
+
+	it(`is one for ${MUSL}`, () => {
+		const header = Bun.spawnSync([
+			"readelf",
+			"--program-headers",
+			join(FOLDER, "mcp-process-linux-x64-musl"),
+		]);
+		expect(header.stdout.toString()).toContain(MUSL);
+	});
+});
