@@ -8,6 +8,7 @@ import {
 	writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { systemCode } from "../errors.ts";
 import { AllActivity } from "./activity.ts";
 import { look } from "./procfs.ts";
 
@@ -128,6 +129,13 @@ export function removeStale(home: string): void {
 
 /** Removes an empty group, with what was made below it; one with members stays. */
 export function removeTree(directory: string): void {
+	try {
+		// Most have nothing below them.
+		rmdirSync(directory);
+		return;
+	} catch (error) {
+		if (systemCode(error) === "ENOENT") return;
+	}
 	try {
 		for (const entry of readdirSync(directory, { withFileTypes: true }))
 			if (entry.isDirectory()) removeTree(join(directory, entry.name));

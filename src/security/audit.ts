@@ -66,8 +66,8 @@ export class AuditFile implements AuditLog {
 
 	record(event: AuditEvent): void {
 		// A log that could not take a refusal stops launches, whatever its level.
-		this.#write(() => this.#file.open());
-		if (AUDIT_LEVELS.indexOf(event.level) > this.#threshold) return;
+		if (AUDIT_LEVELS.indexOf(event.level) > this.#threshold)
+			return this.#write(() => this.#file.open());
 		const record = {
 			timestamp: this.now().toISOString(),
 			...masked(event),
