@@ -66,8 +66,10 @@ export class AuditFile implements AuditLog {
 
 	record(event: AuditEvent): void {
 		// A log that could not take a refusal stops launches, whatever its level.
-		if (AUDIT_LEVELS.indexOf(event.level) > this.#threshold)
-			return this.#write(() => this.#file.open());
+		if (AUDIT_LEVELS.indexOf(event.level) > this.#threshold) {
+			this.#write(() => this.#file.open());
+			return;
+		}
 		const record = {
 			timestamp: this.now().toISOString(),
 			...masked(event),
