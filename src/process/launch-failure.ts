@@ -61,3 +61,12 @@ function explain(code: string, path: string): string | undefined {
 function isDirectory(path: string): boolean {
 	return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
+
+/** What a launch meets once the server is stopping. */
+export function shuttingDown(): ProcessError {
+	return new ProcessError(
+		"SPAWN_FAILED",
+		"The server is stopping; nothing is started any more",
+		"Start it anew once the server is back.",
+	);
+}

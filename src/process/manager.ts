@@ -1,15 +1,17 @@
 import type { Config } from "../config/schema.ts";
-import { diagnose, messageOf, ProcessError, violation } from "../errors.ts";
+import { diagnose, messageOf, ProcessError } from "../errors.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { LaunchRequest } from "../security/attempt.ts";
 import type { AuditLog } from "../security/audit.ts";
 import type { Ask } from "../security/confirmation.ts";
-import type { Gate } from "../security/gate.ts";
+import type { Admitted, Gate } from "../security/gate.ts";
 import { withPlace } from "../security/place.ts";
 import type { Limits } from "../security/resources.ts";
+import { wantsCapture } from "./capture.ts";
 import { Guard } from "./guard.ts";
-import { checkInput, noStdin, openInput } from "./input.ts";
+import { checkInput, feed, noStdin, openInput } from "./input.ts";
 import { Journal } from "./journal.ts";
+import { shuttingDown } from "./launch-failure.ts";
 import { launch } from "./launcher.ts";
 import { LimitJudge } from "./limits.ts";
 import { Monitor } from "./monitor.ts";
@@ -32,6 +34,14 @@ export interface StartRequest extends LaunchRequest {
 	readonly closeStdin?: boolean | undefined;
 }
 
+/** How a launch is kept that somebody else looks after. */
+export interface Keeping {
+	/** It may run for longer than `maxProcessLifetime`. */
+	readonly isService?: boolean;
+	/** It is in nobody's list, and its start and end are recorded for who wants every detail. */
+	readonly isHidden?: boolean;
+}
+
 export interface Started {
 	readonly process: ManagedProcess;
 	readonly warnings: readonly string[];
@@ -49,8 +59,8 @@ export class ProcessManager {
 	readonly #guard: Guard;
 	readonly #orphans: OrphanKeeper;
 	#stopping = false;
-	/** How many trees something lives of. */
-	#trees = 0;
+	/** Those of whose trees something lives, hidden ones included. */
+	readonly #living = new Set<ManagedProcess>();
 	/** Told of every tree that is ended for a limit. */
 	onBreach: (process: ManagedProcess, blame: Blame) => void = () => {};
 
@@ -65,7 +75,7 @@ export class ProcessManager {
 		this.#orphans = new OrphanKeeper(
 			platform,
 			this.#guard,
-			() => this.#trees > 0,
+			() => this.#living.size > 0,
 		);
 	}
 
@@ -79,6 +89,30 @@ export class ProcessManager {
 	async start(request: StartRequest, ask?: Ask): Promise<Started> {
 		const capture = this.#streams(request);
 		const admitted = await this.gate.admit(request, ask);
+		return this.#start(admitted, request, capture, {});
+	}
+
+	/**
+	 * Starts what the gate admitted before, or once more; `request` says what is
+	 * not the gate's business.
+	 *
+	 * @throws ProcessError what the system said, or output_not_allowed
+	 */
+	async startAdmitted(
+		admitted: Admitted,
+		request: StartRequest,
+		keeping: Keeping,
+	): Promise<ManagedProcess> {
+		const capture = this.#streams(request);
+		return (await this.#start(admitted, request, capture, keeping)).process;
+	}
+
+	async #start(
+		admitted: Admitted,
+		request: StartRequest,
+		capture: boolean,
+		{ isService = false, isHidden = false }: Keeping,
+	): Promise<Started> {
 		const input =
 			this.config.allowStdinInput &&
 			(request.stdin !== undefined || request.closeStdin !== true);
@@ -99,7 +133,9 @@ export class ProcessManager {
 					limits: admitted.limits,
 					deadlines: {
 						...(request.timeout !== undefined && { timeout: request.timeout }),
-						lifetime: this.config.maxProcessLifetime * 1000,
+						...(!isService && {
+							lifetime: this.config.maxProcessLifetime * 1000,
+						}),
 					},
 				},
 				launched,
@@ -107,22 +143,23 @@ export class ProcessManager {
 				(expired, cause, message) =>
 					void this.#endByServer(expired, cause, message),
 			);
+			// A pid that comes again is another process's.
 			this.#processes.delete(process.pid);
-			this.#processes.set(process.pid, process);
-			this.#trees++;
+			if (!isHidden) this.#processes.set(process.pid, process);
+			this.#living.add(process);
 			this.#guard.add(process.pid);
 			this.#orphans.wake();
 			this.#hold(process, admitted.limits);
-			this.#feed(process, request);
-			void process.ended.then(() => this.journal.ended(process));
+			feed(process, request, this.journal);
+			void process.ended.then(() => this.journal.ended(process, isHidden));
 			void process.gone.then(() => {
-				this.#trees--;
+				this.#living.delete(process);
 				this.#guard.remove(process.pid);
 				process.tree.forget();
 				admitted.release();
 				this.#forgetOldest();
 			});
-			this.journal.started(process);
+			this.journal.started(process, isHidden);
 			return { process, warnings: admitted.warnings };
 		} catch (error) {
 			admitted.release();
@@ -183,11 +220,9 @@ export class ProcessManager {
 	/** Ends every process and its tree, all at once; nothing is started any more. */
 	async stopAll(): Promise<void> {
 		this.#stopping = true;
-		const ending = this.list()
-			.filter(lives)
-			.map((process) =>
-				this.#endByServer(process, "shutdown", "ended as the server stopped"),
-			);
+		const ending = [...this.#living].map((process) =>
+			this.#endByServer(process, "shutdown", "ended as the server stopped"),
+		);
 		await Promise.all(ending);
 		await this.#orphans.endAll();
 		this.#guard.close();
@@ -199,24 +234,11 @@ export class ProcessManager {
 		try {
 			if (request.stdin !== undefined)
 				checkInput(this.config, Buffer.from(request.stdin));
-			return this.#capture(request);
+			return wantsCapture(this.config, request);
 		} catch (error) {
 			this.journal.refusedLaunch(request, error);
 			throw withPlace(error, this.gate.policy);
 		}
-	}
-
-	#capture(request: StartRequest): boolean {
-		const allowed = this.config.allowOutputCapture;
-		if (request.captureOutput === true && !allowed) {
-			throw violation(
-				"output_not_allowed",
-				"Output capture is not allowed (allowOutputCapture)",
-				"Leave captureOutput out; or the user sets allowOutputCapture to true.",
-				{ key: "allowOutputCapture" },
-			);
-		}
-		return request.captureOutput ?? allowed;
 	}
 
 	/** Where CPU above the limit is to end a tree, the system must not keep it below. */
@@ -243,20 +265,6 @@ export class ProcessManager {
 			process,
 			isHeld ? (sample) => judge.judge(sample) : undefined,
 		);
-	}
-
-	#feed(process: ManagedProcess, request: StartRequest): void {
-		const { stdin } = process;
-		if (!stdin) return;
-		// A process that ends without reading it all loses only what it didn't want.
-		if (request.stdin) {
-			const bytes = Buffer.from(request.stdin);
-			stdin
-				.write(bytes, Number.POSITIVE_INFINITY)
-				.then((written) => this.journal.wrote(process, written, bytes.length))
-				.catch(() => this.journal.wrote(process, 0, bytes.length));
-		}
-		if (request.closeStdin) void stdin.end();
 	}
 
 	async #endByServer(
@@ -288,12 +296,4 @@ export class ProcessManager {
 
 function lives(process: ManagedProcess): boolean {
 	return process.state === "running" || process.tree.alive().length > 0;
-}
-
-function shuttingDown(): ProcessError {
-	return new ProcessError(
-		"SPAWN_FAILED",
-		"The server is stopping; nothing is started any more",
-		"Start it anew once the server is back.",
-	);
 }
