@@ -3,6 +3,7 @@ import { startSelf } from "../process/launcher.ts";
 import { ProcessManager } from "../process/manager.ts";
 import { type AuditLog, createAuditLog } from "../security/audit.ts";
 import { serveTools } from "../server.ts";
+import { Services } from "../supervision/services.ts";
 import { tools } from "../tools/index.ts";
 import { LineTransport } from "../transport.ts";
 import { type Wired, wire } from "./wire.ts";
@@ -57,13 +58,16 @@ export async function serve(options: {
 		audit,
 	);
 	const transport = new LineTransport(process.stdin, process.stdout);
-	await serveTools(transport, { version: options.version, manager, tools });
+	const services = new Services(manager);
+	const { version } = options;
+	await serveTools(transport, { version, manager, services, tools });
 	return {
 		ended: transport.ended,
 		exit: (code) => platform.exit(code),
 		async stop(reason) {
 			platform.endWithin(STOP_DEADLINE);
 			await transport.idle(LAST_ANSWERS);
+			services.close();
 			await manager.stopAll();
 			await Promise.all([transport.idle(LAST_ANSWERS), stopAlerts()]);
 			await transport.flush(LAST_BYTES);

@@ -1,4 +1,5 @@
 import { ProcessError } from "../errors.ts";
+import { shuttingDown } from "../process/launch-failure.ts";
 import type { ProcessManager, StartRequest } from "../process/manager.ts";
 import type { ManagedProcess } from "../process/process.ts";
 import type { Ask } from "../security/confirmation.ts";
@@ -126,7 +127,7 @@ export class Services {
 			},
 			launch: async () => {
 				const { admitted, isNew } = admission;
-				if (!admitted || this.#isClosed) throw closed();
+				if (!admitted || this.#isClosed) throw shuttingDown();
 				admission.isNew = false;
 				const next = isNew ? admitted : gate.readmit(admitted);
 				const keeping = { isService: true };
@@ -161,7 +162,7 @@ export class Services {
 		if (tcp !== undefined) return tcpCheck(tcpEndpoint(tcp), timeout);
 		if (command === undefined) throw new Error("a health check of no kind");
 		return commandCheck(this.manager, timeout, (start) => {
-			if (!admission.admitted || this.#isClosed) throw closed();
+			if (!admission.admitted || this.#isClosed) throw shuttingDown();
 			return start(this.manager.gate.readmitCheck(admission.admitted), launch);
 		});
 	}
@@ -208,13 +209,5 @@ function exists(name: string, { state, process }: Service): ProcessError {
 		`Service ${name} is there already (${state}${process ? `, pid ${process.pid}` : ""})`,
 		"Use it, process_restart_service, or process_stop_service before starting it with other settings; or give another name.",
 		{ serviceId: name, state },
-	);
-}
-
-function closed(): ProcessError {
-	return new ProcessError(
-		"SPAWN_FAILED",
-		"The server is stopping; nothing is started any more",
-		"Start it anew once the server is back.",
 	);
 }

@@ -1,6 +1,11 @@
 import { processGetOutput, processSendStdin } from "./io.ts";
 import { processStart } from "./launch.ts";
 import { processCheckPolicy } from "./policy.ts";
+import {
+	processRestartService,
+	processStartService,
+	processStopService,
+} from "./services.ts";
 import { processGetStats, processGetStatus, processList } from "./status.ts";
 import { processTerminate } from "./terminate.ts";
 import type { ServedTool } from "./tool.ts";
@@ -14,5 +19,8 @@ export const tools: readonly ServedTool[] = [
 	processGetOutput,
 	processList,
 	processGetStatus,
+	processStartService,
+	processStopService,
+	processRestartService,
 	processCheckPolicy,
 ];

@@ -4,6 +4,7 @@ import type { ProcessManager } from "../process/manager.ts";
 import type { ManagedProcess } from "../process/process.ts";
 import { STATES } from "../process/termination.ts";
 import { LIMIT_NAMES, type LimitName } from "../security/resources.ts";
+import type { Service } from "../supervision/service.ts";
 import {
 	exitCode,
 	exitCodeOf,
@@ -15,6 +16,8 @@ import {
 	terminationOf,
 	uptime,
 } from "./fields.ts";
+import { briefView, fullView, serviceView } from "./service-view.ts";
+import { processOf, serviceId, target } from "./target.ts";
 import { defineTool } from "./tool.ts";
 
 const usage = {
@@ -68,7 +71,7 @@ export const processGetStats = defineTool({
 		"Measures what a process and everything that it started use: CPU percent (100 = one core), memory, threads, bytes read and written, number of processes, CPU seconds, peak memory, and the limits that hold for it; with includeHistory also the course of it. Of an ended process it gives the totals.",
 	kind: "reads",
 	input: z.strictObject({
-		pid,
+		...target,
 		includeHistory: z
 			.boolean()
 			.default(false)
@@ -88,11 +91,12 @@ export const processGetStats = defineTool({
 			.optional()
 			.describe("Its use so far, oldest first."),
 	}),
-	async run({ pid, includeHistory }, { manager }) {
-		const process = manager.get(pid);
+	async run({ includeHistory, ...which }, context) {
+		const { manager } = context;
+		const process = processOf(which, context);
 		const figures = await manager.monitor.usage(process);
 		return {
-			pid,
+			pid: process.pid,
 			state: process.state,
 			...figures,
 			uptime: process.uptime,
@@ -185,13 +189,20 @@ export const processList = defineTool({
 					startTime,
 					uptime,
 					exitCode: exitCode.optional(),
+					serviceId: serviceId
+						.optional()
+						.describe("The service that it is, or was, a process of."),
 				}),
 			)
 			.describe("The processes, oldest first."),
 		groups: z.array(z.object({})).describe("Groups of processes."),
-		services: z.array(z.object({})).describe("Supervised services."),
+		services: z
+			.array(serviceView)
+			.describe(
+				"Services, oldest first; process_get_status with serviceId tells more.",
+			),
 	}),
-	run(filter, { manager }) {
+	run(filter, { manager, services }) {
 		const processes = manager
 			.list()
 			.filter(
@@ -200,6 +211,7 @@ export const processList = defineTool({
 					(filter.name === undefined || process.identity.name === filter.name),
 			)
 			.map((process) => ({
+				...serviceIdOf(services.of(process)),
 				pid: process.pid,
 				...(process.identity.name !== undefined && {
 					name: process.identity.name,
@@ -211,9 +223,13 @@ export const processList = defineTool({
 				uptime: process.uptime,
 				...exitCodeOf(process),
 			}));
-		return { processes, groups: [], services: [] };
+		return { processes, groups: [], services: services.list().map(briefView) };
 	},
 });
+
+function serviceIdOf(service: Service | undefined) {
+	return service ? { serviceId: service.name } : {};
+}
 
 export const processGetStatus = defineTool({
 	name: "process_get_status",
@@ -221,7 +237,7 @@ export const processGetStatus = defineTool({
 	description:
 		"Tells the state of one process, running or ended: command, arguments, directory, how long it ran, how it ended (exit code, signal, cause), what it uses, and the TCP ports on which it or its children listen.",
 	kind: "reads",
-	input: z.strictObject({ pid }),
+	input: z.strictObject(target),
 	output: z.object({
 		pid,
 		command: z.string().describe("The executable as it was asked for."),
@@ -243,12 +259,22 @@ export const processGetStatus = defineTool({
 			.describe(
 				"Listening TCP ports of the tree; absent where the system isn't asked.",
 			),
+		service: serviceView
+			.optional()
+			.describe("The service that it is, or was, a process of."),
 	}),
-	run: ({ pid }, { manager }) => statusOf(manager, pid),
+	async run(which, context) {
+		const process = processOf(which, context);
+		const service = context.services.of(process);
+		return {
+			...(await statusOf(context.manager, process)),
+			...(service && { service: fullView(service) }),
+		};
+	},
 });
 
-async function statusOf(manager: ProcessManager, pid: number) {
-	const process = manager.get(pid);
+async function statusOf(manager: ProcessManager, process: ManagedProcess) {
+	const { pid } = process;
 	const { command, args, cwd } = process.identity;
 	const figures = await manager.monitor.usage(process);
 	const ports = process.tree.listeningPorts();

@@ -1,5 +1,6 @@
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js";
 import type { ProcessManager } from "../../src/process/manager.ts";
+import { Services } from "../../src/supervision/services.ts";
 import type { ServedTool } from "../../src/tools/tool.ts";
 
 /** What a call gave: the text that a client shows, parsed, and the structure beside it. */
@@ -33,8 +34,9 @@ export async function callTool(
 	tool: ServedTool,
 	input: unknown,
 	manager: ProcessManager,
+	services = new Services(manager),
 ): Promise<Reply> {
-	const context = { manager, agent: "test", ask: undefined };
+	const context = { manager, services, agent: "test", ask: undefined };
 	return replyOf(await tool.call(input, context));
 }
 
