@@ -1,6 +1,5 @@
-import { diagnose, messageOf, ProcessError } from "../errors.ts";
+import { diagnose, messageOf } from "../errors.ts";
 import type { ManagedProcess } from "../process/process.ts";
-import type { Termination } from "../process/termination.ts";
 import type {
 	TerminationOutcome,
 	TerminationRequest,
@@ -8,88 +7,23 @@ import type {
 import type { Cancel } from "../process/timer.ts";
 import type { Ask } from "../security/confirmation.ts";
 import type { Release } from "../security/rate-limit.ts";
-import type { Clock } from "./clock.ts";
-import {
-	type Check,
-	type HealthPolicy,
-	type HealthReport,
-	HealthWatch,
-} from "./health.ts";
+import { beingStopped, byItself, eventOf, remember } from "./ends.ts";
+import { type HealthReport, HealthWatch } from "./health.ts";
 import {
 	isOver,
 	RESTART_TABLE,
-	type RestartPolicy,
 	retryAfter,
 	type ServiceEvent,
 	type ServiceState,
 } from "./restart.ts";
-
-/** What a service needs to know of a process. */
-export type Instance = Pick<
-	ManagedProcess,
-	"pid" | "startedAt" | "uptime" | "ended" | "gone" | "termination"
->;
-
-/** Something about a service that is to be kept. */
-export interface ServiceRecord {
-	readonly level: "error" | "warn" | "info";
-	readonly operation: "restart" | "health" | "service";
-	readonly result: string;
-	readonly reason: string;
-}
-
-/** What a service does to the world, and how the world tells the time. */
-export interface Surroundings<P extends Instance> {
-	readonly clock: Clock;
-	/** Asks the gate; gives what gives the service's place back. */
-	admit(ask: Ask | undefined): Promise<Release>;
-	/** Starts a process of what was admitted. */
-	launch(): Promise<P>;
-	end(process: P, request: TerminationRequest): Promise<TerminationOutcome>;
-	/** The last that it wrote. */
-	lastOutput(process: P): string;
-	record(entry: ServiceRecord, process: P | undefined): void;
-}
-
-export interface ServiceOptions {
-	readonly restart: RestartPolicy;
-	readonly health?: (HealthPolicy & { readonly check: Check }) | undefined;
-}
-
-/** One process of a service that has ended. */
-export interface PastRun {
-	/** The first one is 1. */
-	readonly run: number;
-	readonly pid: number;
-	readonly startedAt: Date;
-	readonly termination: Termination;
-	/** Why it ended, in words. */
-	readonly reason: string;
-}
-
-/** Why a service does not run as it should. */
-export interface Failure {
-	readonly reason: string;
-	/** The last that its process wrote. */
-	readonly output: string;
-}
-
-/** Runs that are remembered. */
-const MOST_RUNS = 10;
-
-/** Grace of what the service ends by itself, in milliseconds, as of the server's other terminations. */
-const GRACE = 2000;
-
-/** How a service ends a tree that nobody asked it to end. */
-function byItself(message: string): TerminationRequest {
-	return {
-		cause: "terminated",
-		message,
-		force: false,
-		grace: GRACE,
-		mayKill: true,
-	};
-}
+import type {
+	Failure,
+	Instance,
+	PastRun,
+	RecordParts,
+	ServiceOptions,
+	Surroundings,
+} from "./surroundings.ts";
 
 /**
  * One supervised program. What it does when something happens stands in
@@ -288,13 +222,10 @@ export class Service<P extends Instance = ManagedProcess> {
 		const isCrash = event === "crashed" && this.#state === "running";
 		if (isCrash) this.#fail(process, termination.message);
 		// Of an illness the service said more than the system does of the end.
-		const reason =
-			this.#state === "recovering"
-				? (this.#failure?.reason ?? termination.message)
-				: termination.message;
-		const { pid, startedAt } = process;
-		this.#past.push({ run: this.#run, pid, startedAt, termination, reason });
-		if (this.#past.length > MOST_RUNS) this.#past.shift();
+		const illness =
+			this.#state === "recovering" ? this.#failure?.reason : undefined;
+		const reason = illness ?? termination.message;
+		remember(this.#past, this.#run, process, termination, reason);
 		if (this.#state === "running")
 			this.#manner = byItself("left behind by a service's process");
 		this.#on(event);
@@ -363,27 +294,7 @@ export class Service<P extends Instance = ManagedProcess> {
 		this.#place = undefined;
 	}
 
-	#record(
-		level: ServiceRecord["level"],
-		operation: ServiceRecord["operation"],
-		result: string,
-		reason: string,
-	): void {
-		const entry = { level, operation, result, reason };
-		this.around.record(entry, this.#process);
+	#record(...[level, operation, result, reason]: RecordParts): void {
+		this.around.record({ level, operation, result, reason }, this.#process);
 	}
-}
-
-function eventOf({ cause, exitCode }: Termination): ServiceEvent {
-	if (cause === "terminated" || cause === "shutdown") return "terminated";
-	return cause === "exited" && exitCode === 0 ? "finished" : "crashed";
-}
-
-function beingStopped(name: string): ProcessError {
-	return new ProcessError(
-		"PROCESS_NOT_RUNNING",
-		`Service ${name} is being stopped`,
-		"Start it again once process_list shows it as stopped.",
-		{ serviceId: name },
-	);
 }

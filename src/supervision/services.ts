@@ -6,10 +6,12 @@ import type { Ask } from "../security/confirmation.ts";
 import type { Admitted } from "../security/gate.ts";
 import { type Clock, monotonicClock } from "./clock.ts";
 import { commandCheck, lastOutput } from "./command-check.ts";
+import { byItself } from "./ends.ts";
 import type { Check, HealthPolicy } from "./health.ts";
 import { httpCheck, httpUrl, tcpCheck, tcpEndpoint } from "./probe.ts";
 import { isOver, type RestartPolicy } from "./restart.ts";
-import { Service, type ServiceRecord, type Surroundings } from "./service.ts";
+import { Service } from "./service.ts";
+import type { ServiceRecord, Surroundings } from "./surroundings.ts";
 import { splitWords } from "./words.ts";
 
 /** How a service's health is asked for; exactly one of the first three. */
@@ -66,7 +68,7 @@ export class Services {
 		this.#services.delete(name);
 		this.#services.set(name, service);
 		try {
-			const process = await service.restart(byServer("replaced"), ask);
+			const process = await service.restart(byItself("replaced"), ask);
 			const { admitted } = admission;
 			if (!admitted) throw new Error(`${name} runs without an admission`);
 			this.#forgetOldest();
@@ -105,7 +107,7 @@ export class Services {
 	/** Has nothing start again; what runs is for `ProcessManager.stopAll` to end. */
 	close(): void {
 		this.#isClosed = true;
-		const manner = byServer("ended as the server stopped", "shutdown");
+		const manner = byItself("ended as the server stopped", "shutdown");
 		for (const service of this.list())
 			if (!isOver(service.state)) service.stop(manner).catch(() => {});
 	}
@@ -194,13 +196,6 @@ function checkRequest({ command, http, tcp }: HealthCheckRequest) {
 	if (command === undefined) return undefined;
 	const [executable, ...args] = splitWords(command);
 	return { executable, args };
-}
-
-function byServer(
-	message: string,
-	cause: "terminated" | "shutdown" = "terminated",
-) {
-	return { cause, message, force: false, grace: 2000, mayKill: true } as const;
 }
 
 function exists(name: string, { state, process }: Service): ProcessError {
