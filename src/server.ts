@@ -10,6 +10,7 @@ import { diagnose, messageOf } from "./errors.ts";
 import type { ProcessManager } from "./process/manager.ts";
 import type { Ask } from "./security/confirmation.ts";
 import type { Groups } from "./supervision/group.ts";
+import type { Services } from "./supervision/services.ts";
 import { type ServedTool, unknownTool } from "./tools/tool.ts";
 
 /** What a model that has never seen the tools needs to know; under 2 KB. */
@@ -17,6 +18,7 @@ const INSTRUCTIONS = `Starts and manages programs on the user's machine, within 
 
 - process_start runs one program with a list of arguments, without a shell, and returns its pid at once. Then read with process_get_output, passing the last cursor to get only what is new.
 - Programs that read their input to its end (cat, sort, python3 -) need closeStdin: true, or process_send_stdin with end: true.
+- process_start_service keeps a program up (a dev server, a worker): restarts, health checks. Its name then stands in place of pid.
 - process_terminate ends a process and everything that it started. All processes end with this server.
 - A refusal (code SECURITY_VIOLATION and others) says which rule refused and, in remediation, what would be allowed. Trying the same in disguise does not work; ask the user to change the policy instead.`;
 
@@ -24,13 +26,14 @@ export interface ServerOptions {
 	readonly version: string;
 	readonly manager: ProcessManager;
 	readonly groups: Groups;
+	readonly services: Services;
 	readonly tools: readonly ServedTool[];
 }
 
 /** Serves tools over a transport until that closes. */
 export async function serveTools(
 	transport: Transport,
-	{ version, manager, groups, tools }: ServerOptions,
+	{ version, manager, services, groups, tools }: ServerOptions,
 ): Promise<void> {
 	const server = new Server(
 		{ name: "mcp-process", version },
@@ -56,17 +59,21 @@ export async function serveTools(
 		const agent = server.getClientVersion()?.name ?? "unknown";
 		const canAsk = server.getClientCapabilities()?.elicitation?.form;
 		const ask = canAsk ? askThrough(server, signal) : undefined;
-		return tool.call(params?.arguments, {
-			manager,
-			groups,
-			agent,
-			ask,
-		});
+		const call = { manager, services, groups, agent, ask };
+		return tool.call(params?.arguments, call);
 	};
 	manager.onBreach = ({ pid, identity: { name } }, { cause, message }) => {
 		const data = { pid, ...(name !== undefined && { name }), cause, message };
 		server
 			.sendLoggingMessage({ level: "warning", logger: "limits", data })
+			.catch((error: unknown) => diagnose(messageOf(error)));
+	};
+	services.onRecord = (serviceId, { level, operation, result, reason }) => {
+		if (level === "info") return;
+		const data = { serviceId, operation, result, reason };
+		const severity = level === "warn" ? "warning" : level;
+		server
+			.sendLoggingMessage({ level: severity, logger: "services", data })
 			.catch((error: unknown) => diagnose(messageOf(error)));
 	};
 	server.onerror = (error) => {

@@ -4,6 +4,7 @@ import { ProcessManager } from "../process/manager.ts";
 import { type AuditLog, createAuditLog } from "../security/audit.ts";
 import { serveTools } from "../server.ts";
 import { Groups } from "../supervision/group.ts";
+import { Services } from "../supervision/services.ts";
 import { tools } from "../tools/index.ts";
 import { LineTransport } from "../transport.ts";
 import { type Wired, wire } from "./wire.ts";
@@ -58,18 +59,17 @@ export async function serve(options: {
 		audit,
 	);
 	const transport = new LineTransport(process.stdin, process.stdout);
-	await serveTools(transport, {
-		version: options.version,
-		manager,
-		groups: new Groups(manager),
-		tools,
-	});
+	const services = new Services(manager);
+	const groups = new Groups(manager);
+	const { version } = options;
+	await serveTools(transport, { version, manager, services, groups, tools });
 	return {
 		ended: transport.ended,
 		exit: (code) => platform.exit(code),
 		async stop(reason) {
 			platform.endWithin(STOP_DEADLINE);
 			await transport.idle(LAST_ANSWERS);
+			services.close();
 			await manager.stopAll();
 			await Promise.all([transport.idle(LAST_ANSWERS), stopAlerts()]);
 			await transport.flush(LAST_BYTES);

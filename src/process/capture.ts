@@ -2,16 +2,15 @@ import type { Config } from "../config/schema.ts";
 import { violation } from "../errors.ts";
 
 /**
- * Whether a process's output is captured.
+ * Whether a launch's output is captured.
  *
- * @param asked what the request says, if anything
- * @throws ProcessError SECURITY_VIOLATION output_not_allowed
+ * @throws ProcessError output_not_allowed where it is asked for against the policy
  */
-export function captures(
+export function wantsCapture(
 	{ allowOutputCapture }: Pick<Config, "allowOutputCapture">,
-	asked: boolean | undefined,
+	request: { readonly captureOutput?: boolean | undefined },
 ): boolean {
-	if (asked === true && !allowOutputCapture) {
+	if (request.captureOutput === true && !allowOutputCapture) {
 		throw violation(
 			"output_not_allowed",
 			"Output capture is not allowed (allowOutputCapture)",
@@ -19,5 +18,5 @@ export function captures(
 			{ key: "allowOutputCapture" },
 		);
 	}
-	return asked ?? allowOutputCapture;
+	return request.captureOutput ?? allowOutputCapture;
 }

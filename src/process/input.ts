@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import type { Config } from "../config/schema.ts";
 import { ProcessError, violation } from "../errors.ts";
+import type { Journal } from "./journal.ts";
 import type { ManagedProcess } from "./process.ts";
 import type { InputStream } from "./stdin.ts";
 
@@ -69,4 +70,26 @@ function notAllowed(what: string, key: string, value: boolean): ProcessError {
 		`Pass the data through arguments or files; or the user sets ${key} to ${value}.`,
 		{ key },
 	);
+}
+
+/** Gives a process what it is to read at once, in the background. */
+export function feed(
+	process: ManagedProcess,
+	request: {
+		readonly stdin?: string | undefined;
+		closeStdin?: boolean | undefined;
+	},
+	journal: Journal,
+): void {
+	const { stdin } = process;
+	if (!stdin) return;
+	// A process that ends without reading it all loses only what it didn't want.
+	if (request.stdin) {
+		const bytes = Buffer.from(request.stdin);
+		stdin
+			.write(bytes, Number.POSITIVE_INFINITY)
+			.then((written) => journal.wrote(process, written, bytes.length))
+			.catch(() => journal.wrote(process, 0, bytes.length));
+	}
+	if (request.closeStdin) void stdin.end();
 }

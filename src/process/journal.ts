@@ -5,7 +5,7 @@ import type { Admitted } from "../security/gate.ts";
 import type { ManagedProcess } from "./process.ts";
 import type { TerminationOutcome } from "./terminator.ts";
 
-type Entry = Pick<AuditEvent, "level" | "operation" | "result"> &
+export type Entry = Pick<AuditEvent, "level" | "operation" | "result"> &
 	Partial<AuditEvent>;
 
 /**
@@ -16,9 +16,10 @@ type Entry = Pick<AuditEvent, "level" | "operation" | "result"> &
 export class Journal {
 	constructor(private readonly audit: AuditLog) {}
 
-	started(process: ManagedProcess): void {
+	/** @param isDetail it is of no interest but to who wants every detail */
+	started(process: ManagedProcess, isDetail = false): void {
 		this.#write(process, {
-			level: "info",
+			level: isDetail ? "debug" : "info",
 			operation: "launch",
 			result: "started",
 		});
@@ -39,11 +40,12 @@ export class Journal {
 		});
 	}
 
-	ended(process: ManagedProcess): void {
+	ended(process: ManagedProcess, isDetail = false): void {
 		const { termination } = process;
 		if (!termination) return;
+		const level = process.state === "crashed" ? "warn" : "info";
 		this.#write(process, {
-			level: process.state === "crashed" ? "warn" : "info",
+			level: isDetail ? "debug" : level,
 			operation: "exit",
 			result: termination.cause,
 			reason: termination.message,
@@ -72,6 +74,17 @@ export class Journal {
 			result: cause,
 			reason: message,
 		});
+	}
+
+	/** Something about a service, of whose request no process may have come yet. */
+	supervised(
+		process: ManagedProcess | undefined,
+		request: LaunchRequest,
+		entry: Entry,
+	): void {
+		const { executable, args, cwd, agent } = request;
+		if (process) this.#write(process, entry);
+		else this.#record({ executable, args, cwd, agent, ...entry });
 	}
 
 	/** @param bytes what the process's pipe took; the content is never recorded */

@@ -62,7 +62,7 @@ function isDirectory(path: string): boolean {
 	return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
-/** Nothing is started while the server ends what it started. */
+/** What a launch meets once the server is stopping. */
 export function shuttingDown(): ProcessError {
 	return new ProcessError(
 		"SPAWN_FAILED",

@@ -1,24 +1,24 @@
 import type { Config } from "../config/schema.ts";
 import { diagnose, messageOf, ProcessError } from "../errors.ts";
 import type { Platform } from "../platform/platform.ts";
-import type { LaunchRequest } from "../security/attempt.ts";
 import type { AuditLog } from "../security/audit.ts";
 import type { Ask } from "../security/confirmation.ts";
-import type { Gate } from "../security/gate.ts";
+import type { Admitted, Gate } from "../security/gate.ts";
 import { withPlace } from "../security/place.ts";
 import type { Limits } from "../security/resources.ts";
-import { captures } from "./capture.ts";
+import { wantsCapture } from "./capture.ts";
+import { holdToLimits, limitsForSystem } from "./enforcement.ts";
 import { Guard } from "./guard.ts";
-import { checkInput, noStdin, openInput } from "./input.ts";
+import { identityOf, type StartRequest } from "./identity.ts";
+import { checkInput, feed, noStdin, openInput } from "./input.ts";
 import { Journal } from "./journal.ts";
 import { shuttingDown } from "./launch-failure.ts";
 import { launch } from "./launcher.ts";
-import { LimitJudge } from "./limits.ts";
 import { Monitor } from "./monitor.ts";
 import { OrphanKeeper } from "./orphans.ts";
 import { ManagedProcess } from "./process.ts";
 import { InputClosedError } from "./stdin.ts";
-import { checkTerminal, type TerminalSize } from "./terminal.ts";
+import { checkTerminal } from "./terminal.ts";
 import type { Blame, Cause } from "./termination.ts";
 import {
 	type TerminationOutcome,
@@ -26,16 +26,12 @@ import {
 	terminate,
 } from "./terminator.ts";
 
-export interface StartRequest extends LaunchRequest {
-	readonly name?: string | undefined;
-	/** Milliseconds after which the tree is ended. */
-	readonly timeout?: number | undefined;
-	readonly captureOutput?: boolean | undefined;
-	/** Close standard input after `stdin`, or at once. */
-	readonly closeStdin?: boolean | undefined;
-	readonly terminal?: TerminalSize | undefined;
-	/** Have its standard output wait for a reader rather than drop any of it. */
-	readonly keepOutput?: boolean | undefined;
+/** How a launch is kept that somebody else looks after. */
+export interface Keeping {
+	/** It may run for longer than `maxProcessLifetime`. */
+	readonly isService?: boolean;
+	/** It is in nobody's list, and its start and end are recorded for who wants every detail. */
+	readonly isHidden?: boolean;
 }
 
 export interface Started {
@@ -55,8 +51,8 @@ export class ProcessManager {
 	readonly #guard: Guard;
 	readonly #orphans: OrphanKeeper;
 	#stopping = false;
-	/** How many trees something lives of. */
-	#trees = 0;
+	/** Those of whose trees something lives, hidden ones included. */
+	readonly #living = new Set<ManagedProcess>();
 	/** Told of every tree that is ended for a limit. */
 	onBreach: (process: ManagedProcess, blame: Blame) => void = () => {};
 	/** Told of every process that is remembered no more. */
@@ -73,7 +69,7 @@ export class ProcessManager {
 		this.#orphans = new OrphanKeeper(
 			platform,
 			this.#guard,
-			() => this.#trees > 0,
+			() => this.#living.size > 0,
 		);
 	}
 
@@ -88,6 +84,30 @@ export class ProcessManager {
 		checkTerminal(request, this.platform.terminals);
 		const capture = this.#streams(request);
 		const admitted = await this.gate.admit(request, ask);
+		return this.#start(admitted, request, capture, {});
+	}
+
+	/**
+	 * Starts what the gate admitted before, or once more; `request` says what is
+	 * not the gate's business.
+	 *
+	 * @throws ProcessError what the system said, or output_not_allowed
+	 */
+	async startAdmitted(
+		admitted: Admitted,
+		request: StartRequest,
+		keeping: Keeping,
+	): Promise<ManagedProcess> {
+		const capture = this.#streams(request);
+		return (await this.#start(admitted, request, capture, keeping)).process;
+	}
+
+	async #start(
+		admitted: Admitted,
+		request: StartRequest,
+		capture: boolean,
+		{ isService = false, isHidden = false }: Keeping,
+	): Promise<Started> {
 		const input =
 			this.config.allowStdinInput &&
 			(request.stdin !== undefined ||
@@ -96,46 +116,39 @@ export class ProcessManager {
 		try {
 			await this.#guard.prepare();
 			if (this.#stopping) throw shuttingDown();
-			const limits = this.#systemLimits(admitted.limits);
-			const { terminal } = request;
-			const streams = { capture, input, limits, terminal };
+			const strict = this.config.strictResourceEnforcement;
+			const limits = limitsForSystem(admitted.limits, strict);
+			const streams = { capture, input, limits, terminal: request.terminal };
 			const launched = launch(admitted, streams, this.platform);
 			const process = new ManagedProcess(
-				{
-					name: request.name,
-					command: request.executable,
-					file: admitted.executable.real,
-					args: admitted.args,
-					cwd: admitted.cwd,
-					agent: admitted.agent,
-					limits: admitted.limits,
-					deadlines: {
-						...(request.timeout !== undefined && { timeout: request.timeout }),
-						lifetime: this.config.maxProcessLifetime * 1000,
-					},
-				},
+				identityOf(
+					admitted,
+					request,
+					isService ? undefined : this.config.maxProcessLifetime,
+				),
 				launched,
 				this.config.maxOutputBufferSize,
 				(expired, cause, message) =>
 					void this.#endByServer(expired, cause, message),
 			);
 			if (request.keepOutput) process.stdout.keep();
+			// A pid that comes again is another process's.
 			this.#forget(this.#processes.get(process.pid));
-			this.#processes.set(process.pid, process);
-			this.#trees++;
+			if (!isHidden) this.#processes.set(process.pid, process);
+			this.#living.add(process);
 			this.#guard.add(process.pid);
 			this.#orphans.wake();
 			this.#hold(process, admitted.limits);
-			this.#feed(process, request);
-			void process.ended.then(() => this.journal.ended(process));
+			feed(process, request, this.journal);
+			void process.ended.then(() => this.journal.ended(process, isHidden));
 			void process.gone.then(() => {
-				this.#trees--;
+				this.#living.delete(process);
 				this.#guard.remove(process.pid);
 				process.tree.forget();
 				admitted.release();
 				this.#forgetOldest();
 			});
-			this.journal.started(process);
+			this.journal.started(process, isHidden);
 			return { process, warnings: admitted.warnings };
 		} catch (error) {
 			admitted.release();
@@ -196,11 +209,9 @@ export class ProcessManager {
 	/** Ends every process and its tree, all at once; nothing is started any more. */
 	async stopAll(): Promise<void> {
 		this.#stopping = true;
-		const ending = this.list()
-			.filter(lives)
-			.map((process) =>
-				this.#endByServer(process, "shutdown", "ended as the server stopped"),
-			);
+		const ending = [...this.#living].map((process) =>
+			this.#endByServer(process, "shutdown", "ended as the server stopped"),
+		);
 		await Promise.all(ending);
 		await this.#orphans.endAll();
 		this.#guard.close();
@@ -212,51 +223,22 @@ export class ProcessManager {
 		try {
 			if (request.stdin !== undefined)
 				checkInput(this.config, Buffer.from(request.stdin));
-			return captures(this.config, request.captureOutput);
+			return wantsCapture(this.config, request);
 		} catch (error) {
 			this.journal.refusedLaunch(request, error);
 			throw withPlace(error, this.gate.policy);
 		}
 	}
 
-	/** Where CPU above the limit is to end a tree, the system must not keep it below. */
-	#systemLimits(limits: Limits): Limits {
-		return this.config.strictResourceEnforcement
-			? { ...limits, maxCpuPercent: undefined }
-			: limits;
-	}
-
-	/** Looks after a process and holds it to its limits until nothing of its tree lives. */
+	/** Holds a process to its limits until nothing of its tree lives. */
 	#hold(process: ManagedProcess, limits: Limits): void {
-		const { maxFileDescriptors, ...sampled } = limits;
-		if (maxFileDescriptors !== undefined)
-			process.tree.limitDescriptors(maxFileDescriptors);
 		const strict = this.config.strictResourceEnforcement;
-		const judge = new LimitJudge(process, sampled, strict, (breach) => {
+		holdToLimits(process, limits, strict, this.monitor, (breach) => {
 			const { cause, message } = breach;
 			this.journal.breached(process, cause, message);
 			this.onBreach(process, breach);
 			void this.#endByServer(process, cause, message, strict);
 		});
-		const isHeld = Object.values(sampled).some((limit) => limit !== undefined);
-		this.monitor.watch(
-			process,
-			isHeld ? (sample) => judge.judge(sample) : undefined,
-		);
-	}
-
-	#feed(process: ManagedProcess, request: StartRequest): void {
-		const { stdin } = process;
-		if (!stdin) return;
-		// A process that ends without reading it all loses only what it didn't want.
-		if (request.stdin) {
-			const bytes = Buffer.from(request.stdin);
-			stdin
-				.write(bytes, Number.POSITIVE_INFINITY)
-				.then((written) => this.journal.wrote(process, written, bytes.length))
-				.catch(() => this.journal.wrote(process, 0, bytes.length));
-		}
-		if (request.closeStdin) void stdin.end();
 	}
 
 	async #endByServer(

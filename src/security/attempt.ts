@@ -15,9 +15,14 @@ export interface LaunchRequest {
 	readonly resourceLimits?: Limits | undefined;
 	/** Written to its standard input at once, however long it takes to read it. */
 	readonly stdin?: string | undefined;
+	/** What is started again and again to see whether it is well, and is admitted with it. */
+	readonly check?: CheckRequest | undefined;
 	/** Who asks: the client's name. */
 	readonly agent: string;
 }
+
+/** The program that checks another one, in the directory and environment of that one. */
+export type CheckRequest = Pick<LaunchRequest, "executable" | "args">;
 
 /** What the system alone can say of a file. */
 export interface Probes {
@@ -42,6 +47,8 @@ export interface Attempt {
 	limits?: Limits;
 	/** What a wrapper program starts. */
 	inner?: Attempt;
+	/** What is started to check it. */
+	check?: Attempt;
 }
 
 /** One question that a launch is asked. */

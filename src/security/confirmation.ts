@@ -25,8 +25,12 @@ export interface LaunchShown {
 	readonly env: Readonly<Record<string, string>>;
 	/** What it is given to read at once. */
 	readonly stdin: string | undefined;
+	/** What is started again and again to check it. */
+	readonly check: CheckShown | undefined;
 	readonly agent: string;
 }
+
+type CheckShown = Pick<LaunchShown, "file" | "calledAs" | "inner" | "args">;
 
 /** Characters of a question; nobody reads a longer one, so none is asked. */
 const LONGEST_QUESTION = 8000;
@@ -51,8 +55,9 @@ export class Approvals {
 
 /** The question about a launch: every argument by itself, nothing left out. */
 export function launchQuestion(launch: LaunchShown): string {
-	const { file, calledAs, inner, args, cwd, env, stdin, agent } = launch;
-	const length = args.reduce((sum, arg) => sum + arg.length, 0);
+	const { file, calledAs, inner, args, cwd, env, stdin, check, agent } = launch;
+	const given = [...args, ...(check?.args ?? [])];
+	const length = given.reduce((sum, arg) => sum + arg.length, 0);
 	// It would not be asked; there is no use in writing it out.
 	if (length > LONGEST_QUESTION) return " ".repeat(length);
 	return [
@@ -67,7 +72,17 @@ export function launchQuestion(launch: LaunchShown): string {
 			([name, value]) => `environment: ${visible(name)}=${visible(value)}`,
 		),
 		...(stdin ? [`standard input: ${visible(stdin)}`] : []),
+		...(check ? checkLines(check) : []),
 	].join("\n");
+}
+
+function checkLines({ file, calledAs, inner, args }: CheckShown): string[] {
+	return [
+		`checked again and again by: ${visible(file)}`,
+		...(calledAs === file ? [] : [`check called as: ${visible(calledAs)}`]),
+		...inner.map((path) => `check starts: ${visible(path)}`),
+		...args.map((arg, index) => `check argument ${index + 1}: ${visible(arg)}`),
+	];
 }
 
 /** The question about ending a process. */

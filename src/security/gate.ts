@@ -1,4 +1,4 @@
-import { ProcessError, shorten, violation } from "../errors.ts";
+import { ProcessError } from "../errors.ts";
 import { means } from "./allowlist.ts";
 import type { Attempt, LaunchRequest, Probes } from "./attempt.ts";
 import type { AuditLog } from "./audit.ts";
@@ -12,15 +12,23 @@ import {
 import type { Environment } from "./environment.ts";
 import type { Executable } from "./executable.ts";
 import {
-	areSameFiles,
+	CONFIRMATION,
+	conclude,
+	confirmationWord,
+	type Explanation,
+	explainLayers,
+} from "./explanation.ts";
+import {
 	argv0Of,
 	innerOf,
 	isPassed,
 	judge,
 	type Passed,
+	requireSame,
 	runLayer,
+	shownFiles,
 } from "./judge.ts";
-import { COUNTING_LAYERS, LAYERS } from "./layers.ts";
+import { COUNTING_LAYERS, STANDING_LAYERS } from "./layers.ts";
 import { withPlace } from "./place.ts";
 import type { Policy } from "./policy.ts";
 import type { LaunchLedger, Release } from "./rate-limit.ts";
@@ -32,7 +40,7 @@ import type { Limits } from "./resources.ts";
  * nothing starts a process without one.
  */
 class AdmittedLaunch {
-	readonly #release: Release;
+	#release: Release;
 
 	constructor(
 		readonly executable: Executable,
@@ -60,35 +68,27 @@ class AdmittedLaunch {
 	release(): void {
 		this.#release();
 	}
+
+	/** Keeps its place beyond the end of its process; what this gives gives it back. */
+	keepPlace(): Release {
+		const release = this.#release;
+		this.#release = noPlace;
+		return release;
+	}
 }
+
+const noPlace: Release = () => {};
 
 export type Admitted = AdmittedLaunch;
 
-/** One layer's word on a launch. */
-export interface Verdict {
-	readonly layer: string;
-	readonly verdict: "pass" | "ask" | "refuse";
-	readonly reason: string;
-	/** Of a refusal: what can be done. */
-	readonly remediation?: string;
-}
-
-/** What a launch would meet. */
-export interface Explanation {
-	readonly allowed: boolean;
-	readonly executable: Executable | undefined;
-	readonly layers: readonly Verdict[];
-}
-
-const CONFIRMATION = "confirmation";
 /** Questions that a user can be asked at one time. */
 const MOST_QUESTIONS = 10;
-/** Characters of a reason that an explanation gives. */
-const LONGEST_REASON = 1000;
 
 /** The one way to start anything. */
 export class Gate {
 	readonly #approvals: Approvals;
+	/** What each launch that was admitted passed with. */
+	readonly #admitted = new WeakMap<Admitted, Passed>();
 	/** Questions that the user has before them. */
 	#asking = 0;
 
@@ -122,28 +122,51 @@ export class Gate {
 			this.#recordRefusal(attempt, error);
 			throw error;
 		}
-		const { executable, built, cwd, limits } = passed;
-		this.audit.record({
-			level: "info",
-			operation: "launch",
-			executable: executable.real,
-			args: request.args,
-			cwd,
-			agent: request.agent,
-			result: "admitted",
-		});
-		return new AdmittedLaunch(
-			executable,
-			argv0Of(passed),
-			innerOf(passed),
-			[...request.args],
-			built.env,
-			cwd,
-			request.agent,
-			limits,
-			built.warnings,
-			this.ledger.enter(request.agent),
-		);
+		this.#record(passed, "info", "admitted");
+		const admitted = launchOf(passed, this.ledger.enter(request.agent));
+		this.#admitted.set(admitted, passed);
+		return admitted;
+	}
+
+	/**
+	 * Judges once more what was admitted, for a service that is started again: by
+	 * every layer but those that count launches. It has no place of its own (see
+	 * `keepPlace`). The user is not asked again, so what had to be confirmed has to
+	 * be the very file that was.
+	 *
+	 * @throws ProcessError as `admit`
+	 */
+	readmit(admitted: Admitted): Admitted {
+		const { check: _, ...known } = this.#passed(admitted);
+		return this.#again(known, "info");
+	}
+
+	/** The same for the check that was admitted with a launch. */
+	readmitCheck(admitted: Admitted): Admitted {
+		const { check } = this.#passed(admitted);
+		if (!check) throw new Error("no check was admitted with this launch");
+		// They come so often that they would push all else out of the log.
+		return this.#again(check, "debug");
+	}
+
+	#passed(admitted: Admitted): Passed {
+		const passed = this.#admitted.get(admitted);
+		if (!passed) throw new Error("this launch was not admitted here");
+		return passed;
+	}
+
+	#again(known: Passed, level: "info" | "debug"): Admitted {
+		const { check: _, ...request } = known.request;
+		const attempt = this.#attempt(request);
+		try {
+			const passed = judge(attempt, STANDING_LAYERS);
+			if (this.#needsApproval(passed)) requireSame(passed, known, "after");
+			this.#record(passed, level, "readmitted");
+			return launchOf(passed, noPlace);
+		} catch (error) {
+			this.#recordRefusal(attempt, error);
+			throw error;
+		}
 	}
 
 	/**
@@ -153,38 +176,9 @@ export class Gate {
 	 */
 	explain(request: LaunchRequest, canAsk = true): Explanation {
 		const attempt = this.#attempt(request);
-		const layers = LAYERS.map((layer): Verdict => {
-			try {
-				const reason = layer.check(attempt);
-				return { layer: layer.name, verdict: "pass", reason };
-			} catch (thrown) {
-				const error = withPlace(thrown, this.policy, attempt.rules);
-				if (!(error instanceof ProcessError)) throw error;
-				const { message, remediation } = error;
-				return {
-					layer: layer.name,
-					verdict: "refuse",
-					reason: shorten(message, LONGEST_REASON),
-					remediation,
-				};
-			}
-		});
+		const words = explainLayers(attempt);
 		const asks = isPassed(attempt) && this.#needsApproval(attempt);
-		layers.push(
-			asks && !canAsk
-				? {
-						layer: CONFIRMATION,
-						verdict: "refuse",
-						reason: "the user has to confirm it, and this client can't ask",
-					}
-				: {
-						layer: CONFIRMATION,
-						verdict: asks ? "ask" : "pass",
-						reason: asks ? "the user is asked" : "not required",
-					},
-		);
-		const allowed = layers.every(({ verdict }) => verdict !== "refuse");
-		return { allowed, executable: attempt.executable, layers };
+		return conclude(attempt, [...words, confirmationWord(asks, canAsk)]);
 	}
 
 	#attempt(request: LaunchRequest): Attempt {
@@ -210,7 +204,9 @@ export class Gate {
 			);
 		const isSettled = executable && this.#approvals.suffices(executable.real);
 		if (required && !isSettled) return true;
-		return inner !== undefined && this.#needsApproval(inner);
+		return [inner, attempt.check].some(
+			(part) => part !== undefined && this.#needsApproval(part),
+		);
 	}
 
 	/** The launch as it is after the user approved it, which has to be what was shown. */
@@ -221,7 +217,7 @@ export class Gate {
 	): Promise<Passed> {
 		if (this.#asking >= MOST_QUESTIONS) throw tooManyQuestions();
 		const { executable, cwd, built } = shown;
-		const { args, stdin, agent } = request;
+		const { stdin, agent } = request;
 		const file = executable.real;
 		const env = Object.fromEntries(
 			Object.entries(request.env ?? {}).filter(
@@ -230,9 +226,8 @@ export class Gate {
 		);
 		this.#asking++;
 		try {
-			const calledAs = argv0Of(shown);
-			const inner = innerOf(shown).map(({ real }) => real);
-			const launch = { file, calledAs, inner, args, cwd, env, stdin, agent };
+			const check = shown.check && shownFiles(shown.check);
+			const launch = { ...shownFiles(shown), cwd, env, stdin, check, agent };
 			await requireApproval(ask, launchQuestion(launch));
 		} catch (error) {
 			throw withPlace(error, this.policy, shown.rules, CONFIRMATION);
@@ -241,16 +236,22 @@ export class Gate {
 		}
 		// The world went on while the user thought.
 		const now = judge(this.#attempt(request));
-		if (now.cwd !== cwd || !areSameFiles(now, shown)) {
-			throw violation(
-				"unsafe_location",
-				`${file} or its directory was changed while the user was asked`,
-				"Start it again, and let the user confirm what it is now.",
-				{ executable: file, layer: CONFIRMATION },
-			);
-		}
+		requireSame(now, shown, "while");
 		this.#approvals.add(file);
 		return now;
+	}
+
+	#record(passed: Passed, level: "info" | "debug", result: string): void {
+		const { executable, request, cwd } = passed;
+		this.audit.record({
+			level,
+			operation: "launch",
+			executable: executable.real,
+			args: request.args,
+			cwd,
+			agent: request.agent,
+			result,
+		});
 	}
 
 	#recordRefusal(attempt: Attempt, error: unknown): void {
@@ -269,4 +270,20 @@ export class Gate {
 				: String(error),
 		});
 	}
+}
+
+function launchOf(passed: Passed, release: Release): Admitted {
+	const { request, executable, built, cwd, limits } = passed;
+	return new AdmittedLaunch(
+		executable,
+		argv0Of(passed),
+		innerOf(passed),
+		[...request.args],
+		built.env,
+		cwd,
+		request.agent,
+		limits,
+		built.warnings,
+		release,
+	);
 }

@@ -1,8 +1,10 @@
+import { ProcessError, violation } from "../errors.ts";
 import { isNamedAsFound } from "./allowlist.ts";
-import type { Attempt, Layer } from "./attempt.ts";
+import type { Attempt, CheckRequest, Layer } from "./attempt.ts";
 import type { BuiltEnvironment } from "./environment.ts";
 import { type Executable, programName } from "./executable.ts";
-import { LAYERS } from "./layers.ts";
+import { CONFIRMATION } from "./explanation.ts";
+import { LAYERS, STANDING_LAYERS } from "./layers.ts";
 import { withPlace } from "./place.ts";
 import type { Limits } from "./resources.ts";
 import { isWrapper } from "./wrapper.ts";
@@ -13,14 +15,38 @@ export interface Passed extends Attempt {
 	readonly built: BuiltEnvironment;
 	readonly cwd: string;
 	readonly limits: Limits;
+	readonly check?: Passed;
 }
 
 /** @throws ProcessError of the first layer that refuses */
-export function judge(attempt: Attempt): Passed {
-	for (const layer of LAYERS) runLayer(layer, attempt);
+export function judge(attempt: Attempt, layers = LAYERS): Passed {
+	for (const layer of layers) runLayer(layer, attempt);
 	if (!isPassed(attempt))
 		throw new Error("a layer passed a launch without judging it");
-	return attempt;
+	const { check } = attempt.request;
+	return check ? { ...attempt, check: judgeCheck(check, attempt) } : attempt;
+}
+
+/** A check has the directory, the environment and the limits of what it checks, and is no launch that counts. */
+function judgeCheck({ executable, args }: CheckRequest, of: Passed): Passed {
+	const { request, policy, ledger, probes, now, depth } = of;
+	const { cwd, env, resourceLimits, agent } = request;
+	const own = { executable, args, cwd, env, resourceLimits, agent };
+	try {
+		return judge(
+			{ request: own, policy, ledger, probes, now, depth },
+			STANDING_LAYERS,
+		);
+	} catch (error) {
+		if (!(error instanceof ProcessError)) throw error;
+		const { code, message, remediation, details } = error;
+		throw new ProcessError(
+			code,
+			`${message}, which is to check the health of ${of.executable.real}`,
+			remediation,
+			{ ...details, field: "healthCheck.command" },
+		);
+	}
 }
 
 export function isPassed(attempt: Attempt): attempt is Passed {
@@ -70,15 +96,47 @@ export function isSameFile(one: Executable, other: Executable): boolean {
 	);
 }
 
-/** Whether two looks at a launch saw the same files, those behind wrappers included. */
-export function areSameFiles(one: Passed, other: Passed): boolean {
-	const others = [other.executable, ...innerOf(other)];
-	const files = [one.executable, ...innerOf(one)];
+/** The files of a launch, those behind wrappers and those of its check included. */
+function filesOf(passed: Passed): readonly Executable[] {
+	const { executable, check } = passed;
+	return [executable, ...innerOf(passed), ...(check ? filesOf(check) : [])];
+}
+
+/** Whether two looks at a launch saw the same files. */
+function areSameFiles(one: Passed, other: Passed): boolean {
+	const others = filesOf(other);
+	const files = filesOf(one);
 	return (
 		files.length === others.length &&
 		files.every((file, index) => {
 			const twin = others[index];
 			return twin !== undefined && isSameFile(file, twin);
 		})
+	);
+}
+
+/** What a user is shown of the program that a launch starts. */
+export function shownFiles(passed: Passed) {
+	return {
+		file: passed.executable.real,
+		calledAs: argv0Of(passed),
+		inner: innerOf(passed).map(({ real }) => real),
+		args: passed.request.args,
+	};
+}
+
+/** What the user confirmed is what is started, or nothing is. */
+export function requireSame(
+	now: Passed,
+	confirmed: Passed,
+	when: "while" | "after",
+): void {
+	if (now.cwd === confirmed.cwd && areSameFiles(now, confirmed)) return;
+	const file = confirmed.executable.real;
+	throw violation(
+		"unsafe_location",
+		`${file} or its directory was changed ${when} the user was asked`,
+		"Start it again, and let the user confirm what it is now.",
+		{ executable: file, layer: CONFIRMATION },
 	);
 }

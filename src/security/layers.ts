@@ -107,3 +107,8 @@ export const LAYERS: readonly Layer[] = [
 	...COUNTING_LAYERS,
 	timeLayer,
 ];
+
+/** Those that what was admitted before passes again: its place is its own already. */
+export const STANDING_LAYERS: readonly Layer[] = LAYERS.filter(
+	(layer) => !COUNTING_LAYERS.includes(layer),
+);

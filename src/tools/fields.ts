@@ -13,18 +13,6 @@ export const groupId = z
 	.max(100)
 	.describe("Group, as process_create_group gave its id.");
 
-export const force = z
-	.boolean()
-	.default(false)
-	.describe("SIGKILL at once: the program gets no chance to clean up.");
-
-export const grace = z
-	.number()
-	.min(0)
-	.max(600_000)
-	.default(5000)
-	.describe("Milliseconds between SIGTERM and SIGKILL.");
-
 export const state = z
 	.enum(STATES)
 	.describe(

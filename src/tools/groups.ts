@@ -9,8 +9,8 @@ import {
 } from "../security/confirmation.ts";
 import { withPlace } from "../security/place.ts";
 import type { Group } from "../supervision/group.ts";
-import { force, grace, groupId, pid } from "./fields.ts";
-import { checkAllowed } from "./terminate.ts";
+import { checkAllowed, endingFields, survivors } from "./ending.ts";
+import { groupId, pid } from "./fields.ts";
 import { defineTool } from "./tool.ts";
 
 export const processCreateGroup = defineTool({
@@ -66,15 +66,13 @@ export const processTerminateGroup = defineTool({
 	description:
 		"Ends all members of a group and everything that they started, all at once: SIGTERM first, SIGKILL for what is left after timeout; with force, SIGKILL at once. Returns when all of it is gone. Members that had ended before are left as they are.",
 	kind: "ends",
-	input: z.strictObject({ groupId, force, timeout: grace }),
+	input: z.strictObject({ groupId, ...endingFields }),
 	output: z.object({
 		groupId,
 		terminatedPids: z
 			.array(z.number().int())
 			.describe("Members that this call ended."),
-		survivors: z
-			.array(z.number().int())
-			.describe("Pids that are still alive; empty when all is gone."),
+		survivors,
 	}),
 	async run({ groupId, force, timeout }, { manager, groups, agent, ask }) {
 		const group = groups.get(groupId);

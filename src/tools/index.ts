@@ -6,7 +6,13 @@ import {
 import { processGetOutput, processSendStdin } from "./io.ts";
 import { processStart } from "./launch.ts";
 import { processCheckPolicy } from "./policy.ts";
-import { processGetStats, processGetStatus, processList } from "./status.ts";
+import {
+	processRestartService,
+	processStartService,
+	processStopService,
+} from "./services.ts";
+import { processGetStats } from "./stats.ts";
+import { processGetStatus, processList } from "./status.ts";
 import { processTerminate } from "./terminate.ts";
 import type { ServedTool } from "./tool.ts";
 
@@ -22,5 +28,8 @@ export const tools: readonly ServedTool[] = [
 	processCreateGroup,
 	processAddToGroup,
 	processTerminateGroup,
+	processStartService,
+	processStopService,
+	processRestartService,
 	processCheckPolicy,
 ];

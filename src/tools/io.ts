@@ -1,15 +1,14 @@
 import { z } from "zod";
 import { ProcessError } from "../errors.ts";
 import {
-	checkCursor,
 	ENCODINGS,
 	type Encoding,
-	formatCursor,
-	parseCursor,
 	type ReadResult,
 	readOutput,
 } from "../process/reader.ts";
 import { pid, state, termination, terminationOf } from "./fields.ts";
+import { cursorText, readingOf } from "./reading.ts";
+import { processOf, target } from "./target.ts";
 import { resize, screen, screenResult, terminalSize } from "./terminal.ts";
 import { defineTool } from "./tool.ts";
 
@@ -23,7 +22,7 @@ export const processSendStdin = defineTool({
 		"Writes data to the standard input of a running process; end a line with \\n, as most programs wait for it. With end, closes the input afterwards, which programs such as cat or sort wait for. If the process doesn't read, the call returns after 10 s with the bytes that were taken; send the rest again. In a terminal data is typed: \\n is Enter, \\u0003 is Ctrl-C, \\u001b[A the arrow up.",
 	kind: "feeds",
 	input: z.strictObject({
-		pid,
+		...target,
 		data: z.string().default("").describe("What to write."),
 		encoding: z
 			.enum(ENCODINGS)
@@ -45,8 +44,9 @@ export const processSendStdin = defineTool({
 			.int()
 			.describe("Bytes that the process's pipe took."),
 	}),
-	async run({ pid, data, encoding, end, terminal }, { manager }) {
-		const process = manager.get(pid);
+	async run({ data, encoding, end, terminal, ...which }, context) {
+		const { manager } = context;
+		const process = processOf(which, context);
 		if (terminal) await resize(process, terminal, manager);
 		if (terminal && data === "" && !end) return { bytesWritten: 0 };
 		if (data === "" && !end) {
@@ -103,10 +103,10 @@ export const processGetOutput = defineTool({
 	name: "process_get_output",
 	title: "Read a process's output",
 	description:
-		"Reads what a process, running or ended, wrote to its standard output and standard error. Without cursor it starts at the oldest output that is kept; pass the cursor of the last reply to get only what is new. A reply holds a limited amount: if truncated is true, call again with cursor for the rest. tailLines gives only the last lines, as many as fit. Children that outlive an ended process may still add output. When there is nothing new, stdout and stderr are empty.",
+		"Reads what a process, running or ended, wrote to its standard output and standard error. Without cursor it starts at the oldest output that is kept; pass the cursor of the last reply to get only what is new. A reply holds a limited amount: if truncated is true, call again with cursor for the rest. tailLines gives only the last lines, as many as fit. Children that outlive an ended process may still add output. With serviceId it starts at the service's current process; a cursor reads on over restarts. When there is nothing new, stdout and stderr are empty.",
 	kind: "reads",
 	input: z.strictObject({
-		pid,
+		...target,
 		stream: z
 			.enum(["stdout", "stderr", "both"])
 			.default("both")
@@ -144,6 +144,13 @@ export const processGetOutput = defineTool({
 	}),
 	output: z.object({
 		pid,
+		run: z
+			.number()
+			.int()
+			.optional()
+			.describe(
+				"With serviceId: which of its processes this is from, counted from 1.",
+			),
 		state,
 		stdout: z.string().describe("Standard output, in the encoding asked for."),
 		stderr: z.string().describe("Standard error, in the encoding asked for."),
@@ -161,25 +168,21 @@ export const processGetOutput = defineTool({
 		screen: screen.optional(),
 		termination: termination.optional(),
 	}),
-	async run(input, { manager }) {
-		const process = manager.get(input.pid);
+	async run(input, context) {
+		const { manager } = context;
+		const { process, cursor, run, hasMore } = readingOf(input, context);
 		if (!process.captured) {
 			throw new ProcessError(
 				"OUTPUT_NOT_CAPTURED",
-				`Output of process ${input.pid} was not captured`,
+				`Output of process ${process.pid} was not captured`,
 				manager.config.allowOutputCapture
 					? "Start it with captureOutput: true to read its output."
 					: "The user's policy discards output (allowOutputCapture).",
-				{ pid: input.pid },
+				{ pid: process.pid },
 			);
 		}
 		const limit = manager.config.maxResponseSize;
-		const cursor =
-			input.cursor === undefined ? undefined : parseCursor(input.cursor);
-		if (cursor) {
-			checkCursor(cursor, process);
-			process.stdout.hold?.confirm(cursor.stdout);
-		}
+		if (cursor) process.stdout.hold?.confirm(cursor.stdout);
 		if (input.screen) requireNoText(input);
 		const image = input.screen
 			? await screenResult(process, Math.min(input.maxBytes ?? limit, limit))
@@ -199,8 +202,10 @@ export const processGetOutput = defineTool({
 			state: process.state,
 			stdoutBytes: process.stdout.size,
 			stderrBytes: process.stderr.size,
-			cursor: formatCursor(result.cursor),
+			cursor: cursorText(result.cursor, run),
+			truncated: result.truncated || hasMore,
 			...(image && { screen: image, truncated: image.firstRow > 1 }),
+			...(run !== undefined && { run }),
 			...terminationOf(process),
 		};
 	},

@@ -7,6 +7,40 @@ import { groupId, pid, startTime } from "./fields.ts";
 import { terminalSize } from "./terminal.ts";
 import { defineTool, type ToolContext } from "./tool.ts";
 
+/** What every launch takes. */
+export const launchFields = {
+	executable: z
+		.string()
+		.min(1)
+		.max(4096)
+		.describe(
+			"Program: a name looked up in the server's PATH (node), or a path (absolute, or relative to cwd).",
+		),
+	args: z
+		.array(z.string())
+		.default([])
+		.describe("Arguments, one string each, passed as they are."),
+	cwd: z
+		.string()
+		.min(1)
+		.max(4096)
+		.optional()
+		.describe(
+			"Working directory. Default: the server's own, or the first one that the policy allows.",
+		),
+	env: z
+		.record(z.string(), z.string())
+		.default({})
+		.describe(
+			"Environment variables to add to the few that are inherited. Those that load code (PATH, LD_PRELOAD, NODE_OPTIONS …) are removed, with a warning.",
+		),
+	resourceLimits: resourceLimits
+		.default({})
+		.describe(
+			"Limits for the process and all that it starts; the policy may set lower ones.",
+		),
+};
+
 export const processStart = defineTool({
 	name: "process_start",
 	title: "Start a process",
@@ -14,31 +48,10 @@ export const processStart = defineTool({
 		"Starts a program, if the user's policy allows it, and returns at once with its pid; the program runs on until it ends, process_terminate ends it, or its timeout passes. No shell reads the command: executable is one program, args its arguments as a list, so pipes, globs, && and $VARIABLES do not work. Output is kept for process_get_output; input is given by process_send_stdin. A refusal says which rule refused and what would be allowed.",
 	kind: "starts",
 	input: z.strictObject({
-		executable: z
-			.string()
-			.min(1)
-			.max(4096)
-			.describe(
-				"Program: a name looked up in the server's PATH (node), or a path (absolute, or relative to cwd).",
-			),
-		args: z
-			.array(z.string())
-			.default([])
-			.describe("Arguments, one string each, passed as they are."),
-		cwd: z
-			.string()
-			.min(1)
-			.max(4096)
-			.optional()
-			.describe(
-				"Working directory. Default: the server's own, or the first one that the policy allows.",
-			),
-		env: z
-			.record(z.string(), z.string())
-			.default({})
-			.describe(
-				"Environment variables to add to the few that are inherited. Those that load code (PATH, LD_PRELOAD, NODE_OPTIONS …) are removed, with a warning.",
-			),
+		executable: launchFields.executable,
+		args: launchFields.args,
+		cwd: launchFields.cwd,
+		env: launchFields.env,
 		timeout: z
 			.number()
 			.min(1)
@@ -50,11 +63,7 @@ export const processStart = defineTool({
 			.boolean()
 			.optional()
 			.describe("Keep its output to be read. Default: true."),
-		resourceLimits: resourceLimits
-			.default({})
-			.describe(
-				"Limits for the process and all that it starts; the policy may set lower ones.",
-			),
+		resourceLimits: launchFields.resourceLimits,
 		name: z
 			.string()
 			.min(1)
@@ -118,7 +127,7 @@ export const processStart = defineTool({
 async function enter(
 	group: Group,
 	process: ManagedProcess,
-	{ manager, groups, agent }: Omit<ToolContext, "ask">,
+	{ manager, groups, agent }: Pick<ToolContext, "manager" | "groups" | "agent">,
 ): Promise<void> {
 	try {
 		groups.add(group.id, process);

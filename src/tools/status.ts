@@ -1,9 +1,8 @@
 import { z } from "zod";
-import type { Usage } from "../process/figures.ts";
 import type { ProcessManager } from "../process/manager.ts";
 import type { ManagedProcess } from "../process/process.ts";
 import { STATES } from "../process/termination.ts";
-import { LIMIT_NAMES, type LimitName } from "../security/resources.ts";
+import type { Service } from "../supervision/service.ts";
 import {
 	exitCode,
 	exitCodeOf,
@@ -17,152 +16,11 @@ import {
 	uptime,
 } from "./fields.ts";
 import { group, groupIdOf, groupsOf } from "./group-fields.ts";
+import { briefView, fullView, serviceView } from "./service-view.ts";
+import { usage } from "./stats.ts";
+import { processOf, serviceId, target } from "./target.ts";
 import { waiting, waitingOf } from "./terminal.ts";
 import { defineTool } from "./tool.ts";
-
-const usage = {
-	cpuPercent: z
-		.number()
-		.describe(
-			"CPU of the whole tree, 100 = one core: over about the last second, at first since the start.",
-		),
-	memoryMB: z.number().describe("Resident memory of the tree, MB (2^20)."),
-	threadCount: z
-		.number()
-		.int()
-		.optional()
-		.describe("Threads of the tree; absent where the system isn't asked."),
-	ioRead: z
-		.number()
-		.optional()
-		.describe("Bytes read by system calls; absent where unknown."),
-	ioWrite: z
-		.number()
-		.optional()
-		.describe("Bytes written by system calls; absent where unknown."),
-	uptime,
-	processCount: z.number().int().describe("Processes of the tree."),
-	cpuSeconds: z.number().describe("CPU seconds that the tree used so far."),
-	peakMemoryMB: z
-		.number()
-		.optional()
-		.describe("The highest memoryMB seen, MB; absent where it never was."),
-};
-
-const point = z.object({
-	at: z.number().int().describe("Milliseconds after the start."),
-	cpuPercent: z.number().describe("100 = one core."),
-	memoryMB: z.number().describe("MB (2^20)."),
-	processCount: z.number().int().describe("Processes of the tree."),
-});
-
-const limit = z.object({
-	name: z.string().describe("The limit's name."),
-	limit: z.number().describe("Its value."),
-	used: z.number().describe("How much of it is used."),
-	unit: z.string().describe("The unit of both."),
-	enforcedBy: z.string().describe("What holds the process to it."),
-});
-
-export const processGetStats = defineTool({
-	name: "process_get_stats",
-	title: "Measure a process",
-	description:
-		"Measures what a process and everything that it started use: CPU percent (100 = one core), memory, threads, bytes read and written, number of processes, CPU seconds, peak memory, and the limits that hold for it; with includeHistory also the course of it. Of an ended process it gives the totals.",
-	kind: "reads",
-	input: z.strictObject({
-		pid,
-		includeHistory: z
-			.boolean()
-			.default(false)
-			.describe(
-				"Give the course of its use as well: a point a second for the last 10 minutes, thinner before.",
-			),
-	}),
-	output: z.object({
-		pid,
-		state,
-		...usage,
-		limits: z
-			.array(limit)
-			.describe("Limits that hold for the process, and their use."),
-		history: z
-			.array(point)
-			.optional()
-			.describe("Its use so far, oldest first."),
-	}),
-	async run({ pid, includeHistory }, { manager }) {
-		const process = manager.get(pid);
-		const figures = await manager.monitor.usage(process);
-		return {
-			pid,
-			state: process.state,
-			...figures,
-			uptime: process.uptime,
-			limits: limitsOf(process, figures),
-			...(includeHistory && { history: manager.monitor.history(process) }),
-		};
-	},
-});
-
-const UNITS: Readonly<Record<LimitName, string>> = {
-	maxCpuPercent: "percent of a core",
-	maxMemoryMB: "MB",
-	maxCpuTime: "CPU seconds",
-	maxProcesses: "processes",
-	maxFileDescriptors: "descriptors of one process",
-};
-
-/** Each limit that holds for a process, its use, and what enforces it. */
-function limitsOf(
-	process: ManagedProcess,
-	usage: Usage,
-): z.input<typeof limit>[] {
-	const { deadlines, limits } = process.identity;
-	const used: Readonly<Record<LimitName, number>> = {
-		maxCpuPercent: usage.cpuPercent,
-		maxMemoryMB: memoryOf(process, usage),
-		maxCpuTime: usage.cpuSeconds,
-		maxProcesses: usage.processCount,
-		maxFileDescriptors:
-			limits.maxFileDescriptors === undefined
-				? 0
-				: (process.tree.openDescriptors() ?? 0),
-	};
-	const times = [
-		["timeout", deadlines.timeout],
-		["maxProcessLifetime", deadlines.lifetime],
-	] as const;
-	return [
-		...LIMIT_NAMES.map((name) => ({
-			name,
-			limit: limits[name],
-			used: used[name],
-			unit: UNITS[name],
-			enforcedBy: process.tree.enforcedBy(name) ?? "nothing",
-		})),
-		...times.map(([name, value]) => ({
-			name,
-			limit: value,
-			used: process.uptime,
-			unit: "ms",
-			enforcedBy: "a timer of the server",
-		})),
-	].flatMap(({ limit, ...rest }) =>
-		limit === undefined ? [] : [{ limit, ...rest }],
-	);
-}
-
-/** Memory as the limit counts it, in which shared pages count once. */
-function memoryOf(process: ManagedProcess, usage: Usage): number {
-	const bytes =
-		process.identity.limits.maxMemoryMB === undefined
-			? undefined
-			: process.tree.proportionalMemory();
-	return bytes === undefined
-		? usage.memoryMB
-		: Math.round((bytes / 2 ** 20) * 100) / 100;
-}
 
 export const processList = defineTool({
 	name: "process_list",
@@ -189,13 +47,20 @@ export const processList = defineTool({
 					uptime,
 					exitCode: exitCode.optional(),
 					groupId: groupId.optional(),
+					serviceId: serviceId
+						.optional()
+						.describe("The service that it is, or was, a process of."),
 				}),
 			)
 			.describe("The processes, oldest first."),
 		groups: z.array(group).describe("Groups of processes."),
-		services: z.array(z.object({})).describe("Supervised services."),
+		services: z
+			.array(serviceView)
+			.describe(
+				"Services, oldest first; process_get_status with serviceId tells more.",
+			),
 	}),
-	run(filter, { manager, groups }) {
+	run(filter, { manager, services, groups }) {
 		const processes = manager
 			.list()
 			.filter(
@@ -204,6 +69,7 @@ export const processList = defineTool({
 					(filter.name === undefined || process.identity.name === filter.name),
 			)
 			.map((process) => ({
+				...serviceIdOf(services.of(process)),
 				pid: process.pid,
 				...(process.identity.name !== undefined && {
 					name: process.identity.name,
@@ -216,9 +82,17 @@ export const processList = defineTool({
 				...exitCodeOf(process),
 				...groupIdOf(process, groups),
 			}));
-		return { processes, groups: groupsOf(groups), services: [] };
+		return {
+			processes,
+			groups: groupsOf(groups),
+			services: services.list().map(briefView),
+		};
 	},
 });
+
+function serviceIdOf(service: Service | undefined) {
+	return service ? { serviceId: service.name } : {};
+}
 
 export const processGetStatus = defineTool({
 	name: "process_get_status",
@@ -226,7 +100,7 @@ export const processGetStatus = defineTool({
 	description:
 		"Tells the state of one process, running or ended: command, arguments, directory, how long it ran, how it ended (exit code, signal, cause), what it uses, and the TCP ports on which it or its children listen.",
 	kind: "reads",
-	input: z.strictObject({ pid }),
+	input: z.strictObject(target),
 	output: z.object({
 		pid,
 		command: z.string().describe("The executable as it was asked for."),
@@ -249,12 +123,22 @@ export const processGetStatus = defineTool({
 				"Listening TCP ports of the tree; absent where the system isn't asked.",
 			),
 		waitingForInput: waiting,
+		service: serviceView
+			.optional()
+			.describe("The service that it is, or was, a process of."),
 	}),
-	run: ({ pid }, { manager }) => statusOf(manager, pid),
+	async run(which, context) {
+		const process = processOf(which, context);
+		const service = context.services.of(process);
+		return {
+			...(await statusOf(context.manager, process)),
+			...(service && { service: fullView(service) }),
+		};
+	},
 });
 
-async function statusOf(manager: ProcessManager, pid: number) {
-	const process = manager.get(pid);
+async function statusOf(manager: ProcessManager, process: ManagedProcess) {
+	const { pid } = process;
 	const { command, args, cwd } = process.identity;
 	const figures = await manager.monitor.usage(process);
 	const ports = process.tree.listeningPorts();

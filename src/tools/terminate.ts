@@ -1,14 +1,14 @@
 import { z } from "zod";
-import { ProcessError, violation } from "../errors.ts";
-import type { ProcessManager } from "../process/manager.ts";
+import { ProcessError } from "../errors.ts";
 import type { ManagedProcess } from "../process/process.ts";
 import {
-	type Ask,
-	requireApproval,
-	terminationQuestion,
-} from "../security/confirmation.ts";
-import { withPlace } from "../security/place.ts";
-import { exitCode, force, grace, pid } from "./fields.ts";
+	allowedToEnd,
+	endingFields,
+	manner,
+	survivors,
+	terminationReason,
+} from "./ending.ts";
+import { exitCode, pid } from "./fields.ts";
 import { defineTool } from "./tool.ts";
 
 export const processTerminate = defineTool({
@@ -19,8 +19,7 @@ export const processTerminate = defineTool({
 	kind: "ends",
 	input: z.strictObject({
 		pid,
-		force,
-		timeout: grace,
+		...endingFields,
 	}),
 	output: z.object({
 		pid,
@@ -29,34 +28,23 @@ export const processTerminate = defineTool({
 			.string()
 			.optional()
 			.describe("The signal that ended it, if one did."),
-		terminationReason: z
-			.enum(["graceful", "forced"])
-			.describe("graceful: it ended by itself after SIGTERM. forced: SIGKILL."),
-		survivors: z
-			.array(z.number().int())
-			.describe("Pids that are still alive; empty when all is gone."),
+		terminationReason,
+		survivors,
 	}),
-	async run({ pid, force, timeout }, { manager, agent, ask }) {
+	async run({ pid, force, timeout }, context) {
+		const { manager, services } = context;
 		const process = manager.get(pid);
-		const { allowForcedTermination } = manager.config;
-		try {
-			checkAllowed(manager, force);
+		await allowedToEnd(process, force, context, () => {
 			if (process.state !== "running" && process.tree.alive().length === 0)
 				throw notRunning(process);
-			await confirm(process, manager, agent, ask);
-		} catch (error) {
-			manager.journal.refused(process, "terminate", error);
-			throw withPlace(error, manager.gate.policy);
-		}
-		const { reason, survivors } = await manager.terminate(process, {
-			cause: "terminated",
-			message: force
-				? "ended by process_terminate with force"
-				: "ended by process_terminate",
-			force,
-			grace: timeout,
-			mayKill: allowForcedTermination,
 		});
+		const how = manner(context, "process_terminate", force, timeout);
+		// Who ends a service's process wants it ended, and not back.
+		const service = services.of(process);
+		const isCurrent = service?.process === process;
+		const stopped = isCurrent ? await service.stop(how) : undefined;
+		const { reason, survivors } =
+			stopped ?? (await manager.terminate(process, how));
 		const { termination } = process;
 		if (!termination) {
 			throw new ProcessError(
@@ -75,47 +63,6 @@ export const processTerminate = defineTool({
 		};
 	},
 });
-
-/** @throws ProcessError CONFIRMATION_DECLINED or CONFIRMATION_UNAVAILABLE */
-async function confirm(
-	process: ManagedProcess,
-	{ config }: ProcessManager,
-	agent: string,
-	ask: Ask | undefined,
-): Promise<void> {
-	if (!config.requireTerminationConfirmation) return;
-	const { file, args } = process.identity;
-	const question = terminationQuestion({ pid: process.pid, file }, args, agent);
-	await requireApproval(ask, question);
-}
-
-/**
- * @param ofGroup whether a whole group is to be ended, for which two settings stand
- * @throws ProcessError SECURITY_VIOLATION termination_not_allowed
- */
-export function checkAllowed(
-	{ config }: ProcessManager,
-	force: boolean,
-	ofGroup = false,
-): void {
-	const { allowProcessTermination, allowForcedTermination } = config;
-	const key = !allowProcessTermination
-		? "allowProcessTermination"
-		: ofGroup && !config.allowGroupTermination
-			? "allowGroupTermination"
-			: force && !allowForcedTermination
-				? "allowForcedTermination"
-				: undefined;
-	if (key === undefined) return;
-	throw violation(
-		"termination_not_allowed",
-		`${key === "allowForcedTermination" ? "Forced termination" : "Termination"} is not allowed (${key})`,
-		key === "allowForcedTermination"
-			? "Terminate without force; or the user sets allowForcedTermination to true."
-			: `Wait for the process to end; or the user sets ${key} to true.`,
-		{ key },
-	);
-}
 
 function notRunning({ pid, termination }: ManagedProcess): ProcessError {
 	return new ProcessError(

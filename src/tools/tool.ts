@@ -6,11 +6,13 @@ import { diagnose, messageOf, ProcessError, shorten } from "../errors.ts";
 import type { ProcessManager } from "../process/manager.ts";
 import type { Ask } from "../security/confirmation.ts";
 import type { Groups } from "../supervision/group.ts";
+import type { Services } from "../supervision/services.ts";
 
 /** What a tool may use. */
 export interface ToolContext {
 	readonly manager: ProcessManager;
 	readonly groups: Groups;
+	readonly services: Services;
 	/** The client's name, as it gave it. */
 	readonly agent: string;
 	/** Asks the user, where the client can. */

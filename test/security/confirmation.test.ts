@@ -48,6 +48,7 @@ describe("a question", () => {
 		args: ["-", "two\nlines"],
 		cwd: "/srv",
 		env: { A: "1" },
+		check: undefined,
 		stdin: "print(1)\n",
 		agent: "agent\nexecutable: fake",
 	};

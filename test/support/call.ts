@@ -1,6 +1,7 @@
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js";
 import type { ProcessManager } from "../../src/process/manager.ts";
 import { Groups } from "../../src/supervision/group.ts";
+import { Services } from "../../src/supervision/services.ts";
 import type { ServedTool } from "../../src/tools/tool.ts";
 
 /** What a call gave: the text that a client shows, parsed, and the structure beside it. */
@@ -34,9 +35,10 @@ export async function callTool(
 	tool: ServedTool,
 	input: unknown,
 	manager: ProcessManager,
+	services = new Services(manager),
 ): Promise<Reply> {
 	const groups = new Groups(manager);
-	const context = { manager, groups, agent: "test", ask: undefined };
+	const context = { manager, services, groups, agent: "test", ask: undefined };
 	return replyOf(await tool.call(input, context));
 }
 

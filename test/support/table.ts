@@ -1,8 +1,6 @@
 import type { ConfigInput } from "../../src/config/schema.ts";
-import {
-	ProcessManager,
-	type StartRequest,
-} from "../../src/process/manager.ts";
+import type { StartRequest } from "../../src/process/identity.ts";
+import { ProcessManager } from "../../src/process/manager.ts";
 import type { ManagedProcess } from "../../src/process/process.ts";
 import type { AuditEvent, AuditLog } from "../../src/security/audit.ts";
 import { makeParts } from "./gate.ts";

@@ -1,0 +1,69 @@
+import { ProcessError, shorten } from "../errors.ts";
+import type { Attempt } from "./attempt.ts";
+import type { Executable } from "./executable.ts";
+import { LAYERS } from "./layers.ts";
+import { withPlace } from "./place.ts";
+
+/** One layer's word on a launch. */
+export interface Verdict {
+	readonly layer: string;
+	readonly verdict: "pass" | "ask" | "refuse";
+	readonly reason: string;
+	/** Of a refusal: what can be done. */
+	readonly remediation?: string;
+}
+
+/** What a launch would meet. */
+export interface Explanation {
+	readonly allowed: boolean;
+	readonly executable: Executable | undefined;
+	readonly layers: readonly Verdict[];
+}
+
+/** The layer that comes after all others, in which the user is asked. */
+export const CONFIRMATION = "confirmation";
+/** Characters of a reason that an explanation gives. */
+const LONGEST_REASON = 1000;
+
+/** What each layer but the user's confirmation says of a launch; all are asked, whatever one says. */
+export function explainLayers(attempt: Attempt): readonly Verdict[] {
+	return LAYERS.map((layer): Verdict => {
+		try {
+			const reason = layer.check(attempt);
+			return { layer: layer.name, verdict: "pass", reason };
+		} catch (thrown) {
+			const error = withPlace(thrown, attempt.policy, attempt.rules);
+			if (!(error instanceof ProcessError)) throw error;
+			const { message, remediation } = error;
+			return {
+				layer: layer.name,
+				verdict: "refuse",
+				reason: shorten(message, LONGEST_REASON),
+				remediation,
+			};
+		}
+	});
+}
+
+/** What the last layer says. */
+export function confirmationWord(asks: boolean, canAsk: boolean): Verdict {
+	return asks && !canAsk
+		? {
+				layer: CONFIRMATION,
+				verdict: "refuse",
+				reason: "the user has to confirm it, and this client can't ask",
+			}
+		: {
+				layer: CONFIRMATION,
+				verdict: asks ? "ask" : "pass",
+				reason: asks ? "the user is asked" : "not required",
+			};
+}
+
+export function conclude(
+	attempt: Attempt,
+	layers: readonly Verdict[],
+): Explanation {
+	const allowed = layers.every(({ verdict }) => verdict !== "refuse");
+	return { allowed, executable: attempt.executable, layers };
+}

@@ -1,0 +1,114 @@
+import { ProcessError } from "../errors.ts";
+import type { ManagedProcess } from "../process/process.ts";
+import {
+	type Cursor,
+	checkCursor,
+	formatCursor,
+	parseCursor,
+} from "../process/reader.ts";
+import type { Service } from "../supervision/service.ts";
+import { processOf, type Target } from "./target.ts";
+import type { ToolContext } from "./tool.ts";
+
+/** Where a reply about output begins. */
+export interface Reading {
+	readonly process: ManagedProcess;
+	readonly cursor: Cursor | undefined;
+	/** Which of a service's processes it is, where a service was asked for. */
+	readonly run: number | undefined;
+	/** The service has a later process, with output of its own. */
+	readonly hasMore: boolean;
+}
+
+interface Request extends Target {
+	readonly cursor?: string | undefined;
+	readonly stream: "stdout" | "stderr" | "both";
+}
+
+/**
+ * Finds what a cursor goes on from. A service's names the run as well: output is
+ * read to the end of one process before that of the next one, so that nothing is
+ * lost over a restart.
+ *
+ * @throws ProcessError INVALID_ARGUMENT on a cursor of something else
+ */
+export function readingOf(request: Request, context: ToolContext): Reading {
+	const current = processOf(request, context);
+	if (request.serviceId === undefined)
+		return {
+			...checked(current, request.cursor),
+			run: undefined,
+			hasMore: false,
+		};
+	const service = context.services.get(request.serviceId);
+	if (request.cursor === undefined)
+		return {
+			process: current,
+			cursor: undefined,
+			run: service.run,
+			hasMore: false,
+		};
+	const match = /^(\d{1,9}):(.*)$/s.exec(request.cursor);
+	const run = Number(match?.[1]);
+	if (!match || run < 1 || run > service.run)
+		throw notOfService(request.cursor);
+	return followRuns(service, run, match[2] ?? "", request.stream, context);
+}
+
+/** The cursor of a reply, which `readingOf` takes. */
+export function cursorText(cursor: Cursor, run: number | undefined): string {
+	const text = formatCursor(cursor);
+	return run === undefined ? text : `${run}:${text}`;
+}
+
+function followRuns(
+	service: Service,
+	first: number,
+	text: string,
+	stream: Request["stream"],
+	{ manager }: ToolContext,
+): Reading {
+	for (let run = first; run < service.run; run++) {
+		const past = service.past.find((each) => each.run === run);
+		const process = manager
+			.list()
+			.find(
+				({ pid, startedAt }) =>
+					pid === past?.pid && startedAt === past.startedAt,
+			);
+		// What was forgotten can't be read on.
+		if (!process) continue;
+		const reading = checked(process, run === first ? text : undefined);
+		if (hasUnread(reading, stream)) return { ...reading, run, hasMore: true };
+	}
+	const { run, process } = service;
+	if (!process) throw notOfService(text);
+	const start = run === first ? text : undefined;
+	return { ...checked(process, start), run, hasMore: false };
+}
+
+function checked(process: ManagedProcess, text: string | undefined) {
+	const cursor = text === undefined ? undefined : parseCursor(text);
+	if (cursor) checkCursor(cursor, process);
+	return { process, cursor };
+}
+
+function hasUnread(
+	{ process, cursor }: Pick<Reading, "process" | "cursor">,
+	stream: Request["stream"],
+): boolean {
+	return (["stdout", "stderr"] as const).some(
+		(name) =>
+			(stream === name || stream === "both") &&
+			(cursor?.[name] ?? 0) < process[name].end,
+	);
+}
+
+function notOfService(cursor: string): ProcessError {
+	return new ProcessError(
+		"INVALID_ARGUMENT",
+		`cursor: ${JSON.stringify(cursor.slice(0, 40))} is not a cursor of this service`,
+		"Pass the cursor of an earlier reply with the same serviceId, or leave it out to read its current process from the start.",
+		{ field: "cursor" },
+	);
+}
