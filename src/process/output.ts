@@ -1,3 +1,5 @@
+import { Listeners } from "./listeners.ts";
+
 /** Part of a stream. */
 export interface Slice {
 	readonly bytes: Uint8Array;
@@ -5,6 +7,29 @@ export interface Slice {
 	readonly start: number;
 	/** Offset after the last byte in `bytes`. */
 	readonly end: number;
+}
+
+/** What readers need of a ring. */
+export interface Readable {
+	readonly start: number;
+	readonly end: number;
+	readonly ended: boolean;
+	read(offset: number, limit: number): Slice;
+}
+
+/** A ring up to an offset, as if nothing had come after it. */
+export function upTo(ring: Readable, end: number): Readable {
+	if (end >= ring.end) return ring;
+	return {
+		start: Math.min(ring.start, end),
+		end,
+		ended: false,
+		read: (offset, limit) =>
+			ring.read(
+				Math.min(offset, end),
+				Math.max(0, Math.min(limit, end - Math.max(offset, ring.start))),
+			),
+	};
 }
 
 const SMALLEST_BLOCK = 1024;
@@ -27,6 +52,8 @@ export class OutputRing {
 	#start = 0;
 	#end = 0;
 	#ended = false;
+	/** Told of what came, and of the stream's end. */
+	readonly changed = new Listeners();
 
 	/** @param capacity bytes held at most */
 	constructor(readonly capacity: number) {}
@@ -65,10 +92,12 @@ export class OutputRing {
 			rest = rest.subarray(taken.length);
 		}
 		this.#drop();
+		this.changed.call();
 	}
 
 	finish(): void {
 		this.#ended = true;
+		this.changed.call();
 	}
 
 	/**

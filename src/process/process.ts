@@ -1,5 +1,6 @@
 import type { Limits } from "../security/resources.ts";
 import type { Exit, Launched, OutputStream } from "./launcher.ts";
+import { Listeners } from "./listeners.ts";
 import { OutputRing } from "./output.ts";
 import type { InputStream } from "./stdin.ts";
 import {
@@ -57,12 +58,16 @@ export class ManagedProcess {
 	readonly stdout: OutputRing;
 	readonly stderr: OutputRing;
 	readonly captured: boolean;
+	/** Its standard error goes where its standard output goes. */
+	readonly isMerged: boolean;
 	readonly stdin: InputStream | undefined;
 	/** Resolves when it has ended and what it wrote was read; never rejects. */
 	readonly ended: Promise<void>;
 	/** Resolves when nothing that it started lives either; never rejects. */
 	readonly gone: Promise<void>;
 	readonly tree: Launched["tree"];
+	/** Told of its end. */
+	readonly changed = new Listeners();
 
 	#status: Status = { state: "running" };
 	#blame: Blame | undefined;
@@ -87,6 +92,7 @@ export class ManagedProcess {
 		this.startedAt = new Date();
 		this.stdin = launched.stdin;
 		this.captured = launched.stdout !== undefined;
+		this.isMerged = this.captured && launched.stderr === undefined;
 		this.stdout = new OutputRing(capacity);
 		this.stderr = new OutputRing(capacity);
 		this.tree = launched.tree;
@@ -152,6 +158,7 @@ export class ManagedProcess {
 		await this.#drain(read);
 		const termination = explain(exit, blame, endedAt);
 		this.#status = { state: stateOf(termination), termination, exit };
+		this.changed.call();
 	}
 
 	/** Has `gone` know soon, as somebody ends the tree and waits for that. */
