@@ -1,15 +1,18 @@
 import { Server } from "@modelcontextprotocol/sdk/server/index.js";
+import type { RequestHandlerExtra } from "@modelcontextprotocol/sdk/shared/protocol.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import {
 	ErrorCode,
 	ListToolsRequestSchema,
 	McpError,
+	type ServerNotification,
+	type ServerRequest,
 } from "@modelcontextprotocol/sdk/types.js";
 import { CfWorkerJsonSchemaValidator } from "@modelcontextprotocol/sdk/validation/cfworker";
 import { diagnose, messageOf } from "./errors.ts";
 import type { ProcessManager } from "./process/manager.ts";
 import type { Ask } from "./security/confirmation.ts";
-import { type ServedTool, unknownTool } from "./tools/tool.ts";
+import { type Progress, type ServedTool, unknownTool } from "./tools/tool.ts";
 
 /** What a model that has never seen the tools needs to know; under 2 KB. */
 const INSTRUCTIONS = `Starts and manages programs on the user's machine, within a policy that the user set and no call can change.
@@ -45,7 +48,7 @@ export async function serveTools(
 	}));
 	// As the fallback it gets what the SDK's own handler would refuse unseen:
 	// what a model can mend has to reach the model in the contract's form.
-	server.fallbackRequestHandler = async ({ method, params }, { signal }) => {
+	server.fallbackRequestHandler = async ({ method, params }, extra) => {
 		if (method !== "tools/call")
 			throw new McpError(ErrorCode.MethodNotFound, `Unknown method: ${method}`);
 		const name = params?.name;
@@ -53,8 +56,16 @@ export async function serveTools(
 		if (!tool) return unknownTool(name, [...byName.keys()]);
 		const agent = server.getClientVersion()?.name ?? "unknown";
 		const canAsk = server.getClientCapabilities()?.elicitation?.form;
+		const { signal } = extra;
 		const ask = canAsk ? askThrough(server, signal) : undefined;
-		return tool.call(params?.arguments, { manager, agent, ask });
+		const progress = progressFor(params?._meta?.progressToken, extra);
+		return tool.call(params?.arguments, {
+			manager,
+			agent,
+			ask,
+			signal,
+			progress,
+		});
 	};
 	manager.onBreach = ({ pid, identity: { name } }, { cause, message }) => {
 		const data = { pid, ...(name !== undefined && { name }), cause, message };
@@ -67,6 +78,23 @@ export async function serveTools(
 	};
 	await server.connect(transport);
 }
+
+/** Tells a client that gave a token for it how far its call is. */
+function progressFor(
+	progressToken: string | number | undefined,
+	{ sendNotification, signal }: Pick<Extra, "sendNotification" | "signal">,
+): Progress | undefined {
+	if (progressToken === undefined) return undefined;
+	return (progress, total, message) => {
+		if (signal.aborted) return;
+		sendNotification({
+			method: "notifications/progress",
+			params: { progressToken, progress, total, message },
+		}).catch((error: unknown) => diagnose(messageOf(error)));
+	};
+}
+
+type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 
 /** Milliseconds that a user has for an answer. */
 const ANSWER_TIMEOUT = 300_000;

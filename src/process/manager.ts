@@ -1,5 +1,5 @@
 import type { Config } from "../config/schema.ts";
-import { diagnose, messageOf, ProcessError, violation } from "../errors.ts";
+import { diagnose, messageOf, ProcessError } from "../errors.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { LaunchRequest } from "../security/attempt.ts";
 import type { AuditLog } from "../security/audit.ts";
@@ -8,10 +8,17 @@ import type { Gate } from "../security/gate.ts";
 import { withPlace } from "../security/place.ts";
 import type { Limits } from "../security/resources.ts";
 import { Guard } from "./guard.ts";
-import { checkInput, noStdin, openInput } from "./input.ts";
+import {
+	captures,
+	checkInput,
+	noStdin,
+	openInput,
+	whyClosed,
+} from "./input.ts";
 import { Journal } from "./journal.ts";
 import { launch } from "./launcher.ts";
 import { LimitJudge } from "./limits.ts";
+import { Listeners } from "./listeners.ts";
 import { Monitor } from "./monitor.ts";
 import { OrphanKeeper } from "./orphans.ts";
 import { ManagedProcess } from "./process.ts";
@@ -30,6 +37,8 @@ export interface StartRequest extends LaunchRequest {
 	readonly captureOutput?: boolean | undefined;
 	/** Close standard input after `stdin`, or at once. */
 	readonly closeStdin?: boolean | undefined;
+	/** One pipe for standard output and error, read as standard output. */
+	readonly mergeStderr?: boolean | undefined;
 }
 
 export interface Started {
@@ -51,6 +60,8 @@ export class ProcessManager {
 	#stopping = false;
 	/** How many trees something lives of. */
 	#trees = 0;
+	/** Told when a process was started or is forgotten. */
+	readonly changed = new Listeners();
 	/** Told of every tree that is ended for a limit. */
 	onBreach: (process: ManagedProcess, blame: Blame) => void = () => {};
 
@@ -86,7 +97,8 @@ export class ProcessManager {
 			await this.#guard.prepare();
 			if (this.#stopping) throw shuttingDown();
 			const limits = this.#systemLimits(admitted.limits);
-			const streams = { capture, input, limits };
+			const merge = request.mergeStderr === true;
+			const streams = { capture, merge, input, limits };
 			const launched = launch(admitted, streams, this.platform);
 			const process = new ManagedProcess(
 				{
@@ -123,6 +135,7 @@ export class ProcessManager {
 				this.#forgetOldest();
 			});
 			this.journal.started(process);
+			this.changed.call();
 			return { process, warnings: admitted.warnings };
 		} catch (error) {
 			admitted.release();
@@ -176,7 +189,7 @@ export class ProcessManager {
 			return written;
 		} catch (error) {
 			if (!(error instanceof InputClosedError)) throw error;
-			throw noStdin(process.pid, "the process ended or closed it");
+			throw noStdin(process.pid, whyClosed(process), error.written);
 		}
 	}
 
@@ -199,24 +212,11 @@ export class ProcessManager {
 		try {
 			if (request.stdin !== undefined)
 				checkInput(this.config, Buffer.from(request.stdin));
-			return this.#capture(request);
+			return captures(this.config, this.platform, request);
 		} catch (error) {
 			this.journal.refusedLaunch(request, error);
 			throw withPlace(error, this.gate.policy);
 		}
-	}
-
-	#capture(request: StartRequest): boolean {
-		const allowed = this.config.allowOutputCapture;
-		if (request.captureOutput === true && !allowed) {
-			throw violation(
-				"output_not_allowed",
-				"Output capture is not allowed (allowOutputCapture)",
-				"Leave captureOutput out; or the user sets allowOutputCapture to true.",
-				{ key: "allowOutputCapture" },
-			);
-		}
-		return request.captureOutput ?? allowed;
 	}
 
 	/** Where CPU above the limit is to end a tree, the system must not keep it below. */
@@ -280,9 +280,9 @@ export class ProcessManager {
 	#forgetOldest(): void {
 		const ended = this.list().filter(({ state }) => state !== "running");
 		const surplus = ended.length - this.config.maxFinishedProcesses;
-		for (const process of ended.slice(0, Math.max(0, surplus))) {
-			if (!lives(process)) this.#processes.delete(process.pid);
-		}
+		for (const process of ended.slice(0, Math.max(0, surplus)))
+			if (!lives(process) && this.#processes.delete(process.pid))
+				this.changed.call();
 	}
 }
 

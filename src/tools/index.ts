@@ -4,6 +4,7 @@ import { processCheckPolicy } from "./policy.ts";
 import { processGetStats, processGetStatus, processList } from "./status.ts";
 import { processTerminate } from "./terminate.ts";
 import type { ServedTool } from "./tool.ts";
+import { processWait } from "./wait.ts";
 
 /** Every tool, in the order in which clients see them. */
 export const tools: readonly ServedTool[] = [
@@ -14,5 +15,6 @@ export const tools: readonly ServedTool[] = [
 	processGetOutput,
 	processList,
 	processGetStatus,
+	processWait,
 	processCheckPolicy,
 ];

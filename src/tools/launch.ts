@@ -1,13 +1,15 @@
 import { z } from "zod";
 import { resourceLimits } from "../config/fields.ts";
+import { ProcessError } from "../errors.ts";
 import { pid, startTime } from "./fields.ts";
 import { defineTool } from "./tool.ts";
+import { conditions, needsOutput, outcome, prepare, resultOf } from "./wait.ts";
 
 export const processStart = defineTool({
 	name: "process_start",
 	title: "Start a process",
 	description:
-		"Starts a program, if the user's policy allows it, and returns at once with its pid; the program runs on until it ends, process_terminate ends it, or its timeout passes. No shell reads the command: executable is one program, args its arguments as a list, so pipes, globs, && and $VARIABLES do not work. Output is kept for process_get_output; input is given by process_send_stdin. A refusal says which rule refused and what would be allowed.",
+		'Starts a program, if the user\'s policy allows it, and returns at once with its pid; it runs on until it ends, process_terminate ends it, or its timeout passes. With waitFor it returns when something has happened: waitFor {exit: true} runs a command to its end and gives exit code and output in this one call; {port: 3000} or {pattern: "ready"} starts a server and returns when it is up. No shell reads the command: executable is one program, args its arguments as a list, so pipes, globs, && and $VARIABLES do not work. Output is kept for process_get_output; input is given by process_send_stdin. A refusal says which rule refused and what would be allowed.',
 	kind: "starts",
 	input: z.strictObject({
 		executable: z
@@ -67,6 +69,18 @@ export const processStart = defineTool({
 			.describe(
 				"Close its standard input after `stdin`, or at once: for programs that read their input to its end.",
 			),
+		mergeStderr: z
+			.boolean()
+			.default(false)
+			.describe(
+				"One stream for standard output and error, in the order in which they are written: all of it is in stdout then.",
+			),
+		waitFor: z
+			.strictObject(conditions)
+			.optional()
+			.describe(
+				"Answer only when one of these has happened, as process_wait would; its timeout ends the wait, not the process.",
+			),
 	}),
 	output: z.object({
 		pid,
@@ -75,14 +89,30 @@ export const processStart = defineTool({
 			.array(z.string())
 			.optional()
 			.describe("What was changed in the request, if anything."),
+		...z.object(outcome).partial().shape,
 	}),
-	async run(input, { manager, agent, ask }) {
+	async run({ waitFor, ...input }, context) {
+		const { manager, agent, ask } = context;
+		const capture = input.captureOutput ?? manager.config.allowOutputCapture;
+		if (waitFor && needsOutput(waitFor) && !capture) throw nothingToWaitFor();
+		const wanted = waitFor && prepare(waitFor, "waitFor.");
 		const request = { ...input, agent };
 		const { process, warnings } = await manager.start(request, ask);
+		const from = { stdout: 0, stderr: 0 };
 		return {
 			pid: process.pid,
 			startTime: process.startedAt.toISOString(),
 			...(warnings.length > 0 && { warnings: [...warnings] }),
+			...(wanted && (await resultOf(process, { ...wanted, from }, context))),
 		};
 	},
 });
+
+function nothingToWaitFor(): ProcessError {
+	return new ProcessError(
+		"OUTPUT_NOT_CAPTURED",
+		"waitFor: patterns and idleMs need output, and it is not captured",
+		"Start it with captureOutput: true, or wait for exit or a port.",
+		{ field: "waitFor" },
+	);
+}

@@ -34,7 +34,13 @@ export async function callTool(
 	input: unknown,
 	manager: ProcessManager,
 ): Promise<Reply> {
-	const context = { manager, agent: "test", ask: undefined };
+	const context = {
+		manager,
+		agent: "test",
+		ask: undefined,
+		signal: new AbortController().signal,
+		progress: undefined,
+	};
 	return replyOf(await tool.call(input, context));
 }
 
