@@ -247,7 +247,8 @@ export const processGetStatus = defineTool({
 	run: ({ pid }, { manager }) => statusOf(manager, pid),
 });
 
-async function statusOf(manager: ProcessManager, pid: number) {
+/** What process_get_status gives of a process. */
+export async function statusOf(manager: ProcessManager, pid: number) {
 	const process = manager.get(pid);
 	const { command, args, cwd } = process.identity;
 	const figures = await manager.monitor.usage(process);
