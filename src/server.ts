@@ -103,13 +103,18 @@ export async function serveTools(
 
 /** Serves the processes' output and status as resources. */
 function serveResources(server: Server, manager: ProcessManager): void {
+	// Who never asked for the list doesn't need to know that it has changed.
+	let isListed = false;
 	const subscriptions = new Subscriptions(manager, {
 		updated: (uri) => tell(server.sendResourceUpdated({ uri })),
-		listChanged: () => tell(server.sendResourceListChanged()),
+		listChanged: () => {
+			if (isListed) tell(server.sendResourceListChanged());
+		},
 	});
-	server.setRequestHandler(ListResourcesRequestSchema, () => ({
-		resources: listResources(manager),
-	}));
+	server.setRequestHandler(ListResourcesRequestSchema, () => {
+		isListed = true;
+		return { resources: listResources(manager) };
+	});
 	server.setRequestHandler(ListResourceTemplatesRequestSchema, () => ({
 		resourceTemplates,
 	}));

@@ -1,6 +1,6 @@
 import type { SearchPattern } from "../security/pattern.ts";
 import { unfinishedSequence } from "./escapes.ts";
-import type { Readable } from "./output.ts";
+import type { Readable, Slice } from "./output.ts";
 import { searchableText } from "./plain.ts";
 import { withoutSplit } from "./reader.ts";
 import { incompleteTail, orphanedHead } from "./text.ts";
@@ -25,6 +25,20 @@ export interface Match {
 export type Patterns = Readonly<Partial<Record<PatternName, SearchPattern>>>;
 
 const NEWLINE = 0x0a;
+/** Stands for what follows, so that a line which goes on does not end for `$`. */
+const MORE = "\0";
+
+/** A piece of a stream as patterns are held against it. */
+interface View {
+	readonly slice: Slice;
+	/** Nothing follows it yet. */
+	readonly isLast: boolean;
+	readonly text: string;
+	/** Index of the piece's first character in the text, after the one before it. */
+	readonly from: number;
+	/** Index after its last one. */
+	readonly end: number;
+}
 
 /**
  * Looks for patterns in a stream while it grows. Each byte is looked at once or
@@ -55,17 +69,21 @@ export class StreamSearch {
 		const { ring } = this;
 		const start = Math.max(this.#from, ring.start);
 		const length = Math.max(this.#seen, start) - start + STEP;
-		const slice = withoutSplit(ring, ring.read(start, length), true);
-		const isLast = slice.end + heldBack(ring, slice.end) >= ring.end;
-		const context = contextAt(ring, start);
-		const text = context + searchableText(slice.bytes);
-		const found = this.#first(text, context.length);
+		let view = this.#view(start, length);
+		let found = this.#first(view);
+		// What reaches to the end of a step is looked at with what follows it.
+		if (found && found.end >= view.end && !view.isLast) {
+			view = this.#view(start, length + OVERLAP);
+			found = this.#first(view);
+		}
+		const { slice, isLast } = view;
 		if (found) {
+			const end = Math.min(found.end, view.end);
 			return {
 				name: found.name,
-				text: text.slice(found.start, found.end),
-				end: start + lineEnd(slice.bytes, found.end - context.length),
-				isOpen: found.end === text.length && isLast && !ring.ended,
+				text: view.text.slice(found.start, end),
+				end: start + lineEnd(slice.bytes, end - view.from),
+				isOpen: end === view.end && isLast && !ring.ended,
 			};
 		}
 		// What is held back comes with what follows it; until then there is no more to see.
@@ -74,8 +92,23 @@ export class StreamSearch {
 		return undefined;
 	}
 
+	#view(start: number, length: number): View {
+		const { ring } = this;
+		const slice = withoutSplit(ring, ring.read(start, length), true);
+		const isLast = slice.end + heldBack(ring, slice.end) >= ring.end;
+		const context = contextAt(ring, start);
+		const text = context + searchableText(slice.bytes);
+		return {
+			slice,
+			isLast,
+			text: isLast ? text : text + MORE,
+			from: context.length,
+			end: text.length,
+		};
+	}
+
 	/** The match that begins first; of two, failure. */
-	#first(text: string, from: number) {
+	#first({ text, from }: View) {
 		const { pattern, failPattern } = this.patterns;
 		const good = pattern?.find(text, from);
 		const bad = failPattern?.find(text, from);

@@ -57,10 +57,10 @@ export const processSendStdin = defineTool({
 		bytesRemaining: z
 			.number()
 			.int()
+			.optional()
 			.describe(
-				"Bytes at the end of data that it did not take: send them again. end was not done then.",
+				"Only where not all was taken: so many bytes at the end of data are left to send again, and its input is still open, also with end.",
 			),
-		closed: z.boolean().describe("Whether the input is closed now."),
 	}),
 	async run({ pid, data, encoding, end }, { manager }) {
 		const process = manager.get(pid);
@@ -76,8 +76,7 @@ export const processSendStdin = defineTool({
 		const bytesWritten = await manager.write(process, bytes, WRITE_TIMEOUT);
 		const bytesRemaining = bytes.length - bytesWritten;
 		if (end && bytesRemaining === 0) void process.stdin?.end();
-		const closed = process.stdin?.closed !== false;
-		return { bytesWritten, bytesRemaining, closed };
+		return { bytesWritten, ...(bytesRemaining > 0 && { bytesRemaining }) };
 	},
 });
 
