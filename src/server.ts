@@ -1,25 +1,44 @@
 import { Server } from "@modelcontextprotocol/sdk/server/index.js";
+import type { RequestHandlerExtra } from "@modelcontextprotocol/sdk/shared/protocol.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import {
 	ErrorCode,
+	ListResourcesRequestSchema,
+	ListResourceTemplatesRequestSchema,
 	ListToolsRequestSchema,
 	McpError,
+	ReadResourceRequestSchema,
+	type ServerNotification,
+	type ServerRequest,
+	SubscribeRequestSchema,
+	UnsubscribeRequestSchema,
 } from "@modelcontextprotocol/sdk/types.js";
 import { CfWorkerJsonSchemaValidator } from "@modelcontextprotocol/sdk/validation/cfworker";
-import { diagnose, messageOf } from "./errors.ts";
+import { diagnose, messageOf, ProcessError } from "./errors.ts";
 import type { ProcessManager } from "./process/manager.ts";
 import type { Ask } from "./security/confirmation.ts";
 import type { Groups } from "./supervision/group.ts";
 import type { Services } from "./supervision/services.ts";
-import { type ServedTool, unknownTool } from "./tools/tool.ts";
+import {
+	listResources,
+	readResource,
+	resourceTemplates,
+	Subscriptions,
+} from "./tools/resources.ts";
+import { type Progress, type ServedTool, unknownTool } from "./tools/tool.ts";
 
 /** What a model that has never seen the tools needs to know; under 2 KB. */
 const INSTRUCTIONS = `Starts and manages programs on the user's machine, within a policy that the user set and no call can change.
 
-- process_start runs one program with a list of arguments, without a shell, and returns its pid at once. Then read with process_get_output, passing the last cursor to get only what is new.
-- Programs that read their input to its end (cat, sort, python3 -) need closeStdin: true, or process_send_stdin with end: true.
-- process_start_service keeps a program up (a dev server, a worker): restarts, health checks. Its name then stands in place of pid.
-- process_terminate ends a process and everything that it started. All processes end with this server.
+Run one command to its end: process_start with waitFor {exit: true}; exit code and output come in that one answer.
+Start a server: process_start with waitFor {port: 3000} or {pattern: "ready", failPattern: "error"}; it returns when that has happened and the server runs on. To keep it up (restarts, health checks): process_start_service; its name then stands in place of pid.
+Long work: process_start, then process_wait (exit, pattern, port, idleMs) instead of sleeping or polling. Give timeouts below 60 s and call again: event "timeout" is no failure.
+Talk to a program: process_send_stdin (end lines with \\n), then process_wait with idleMs, or a pattern for its prompt, and the last cursor. Programs that read their input to its end (cat, sort, python3 -) need closeStdin: true, or end: true. For those that need a terminal give terminal {cols, rows}, and read with screen: true.
+Read output: process_get_output; tailLines for the end of it, pattern for matching lines, waitMs to wait for more. Every reply has a cursor: pass on the last one and you get only what is new, nothing twice. truncated means that there is more than a reply may hold, dropped how many bytes are lost.
+End: process_terminate ends a process and everything that it started. All processes end with this server.
+
+- No shell: a program and a list of arguments. For a | b make a pipeline (process_create_group); for cd use cwd; for VAR=x use env.
+- Output is text without colors. Programs may hold it back while their output is a pipe: python3 -u, grep --line-buffered.
 - A refusal (code SECURITY_VIOLATION and others) says which rule refused and, in remediation, what would be allowed. Trying the same in disguise does not work; ask the user to change the policy instead.`;
 
 export interface ServerOptions {
@@ -38,7 +57,11 @@ export async function serveTools(
 	const server = new Server(
 		{ name: "mcp-process", version },
 		{
-			capabilities: { tools: {}, logging: {} },
+			capabilities: {
+				tools: {},
+				logging: {},
+				resources: { subscribe: true, listChanged: true },
+			},
 			instructions: INSTRUCTIONS,
 			// The SDK's default compiles code from strings, which the executable forbids.
 			jsonSchemaValidator: new CfWorkerJsonSchemaValidator(),
@@ -50,7 +73,7 @@ export async function serveTools(
 	}));
 	// As the fallback it gets what the SDK's own handler would refuse unseen:
 	// what a model can mend has to reach the model in the contract's form.
-	server.fallbackRequestHandler = async ({ method, params }, { signal }) => {
+	server.fallbackRequestHandler = async ({ method, params }, extra) => {
 		if (method !== "tools/call")
 			throw new McpError(ErrorCode.MethodNotFound, `Unknown method: ${method}`);
 		const name = params?.name;
@@ -58,15 +81,19 @@ export async function serveTools(
 		if (!tool) return unknownTool(name, [...byName.keys()]);
 		const agent = server.getClientVersion()?.name ?? "unknown";
 		const canAsk = server.getClientCapabilities()?.elicitation?.form;
+		const { signal } = extra;
 		const ask = canAsk ? askThrough(server, signal) : undefined;
-		const call = { manager, services, groups, agent, ask };
+		const progress = progressFor(params?._meta?.progressToken, extra);
+		const caller = { agent, ask, signal, progress };
+		const call = { manager, services, groups, ...caller };
 		return tool.call(params?.arguments, call);
 	};
+	serveResources(server, manager);
 	manager.onBreach = ({ pid, identity: { name } }, { cause, message }) => {
 		const data = { pid, ...(name !== undefined && { name }), cause, message };
-		server
-			.sendLoggingMessage({ level: "warning", logger: "limits", data })
-			.catch((error: unknown) => diagnose(messageOf(error)));
+		tell(
+			server.sendLoggingMessage({ level: "warning", logger: "limits", data }),
+		);
 	};
 	services.onRecord = (serviceId, { level, operation, result, reason }) => {
 		if (level === "info") return;
@@ -81,6 +108,73 @@ export async function serveTools(
 	};
 	await server.connect(transport);
 }
+
+/** Serves the processes' output and status as resources. */
+function serveResources(server: Server, manager: ProcessManager): void {
+	// Who never asked for the list doesn't need to know that it has changed.
+	let isListed = false;
+	const subscriptions = new Subscriptions(manager, {
+		updated: (uri) => tell(server.sendResourceUpdated({ uri })),
+		listChanged: () => {
+			if (isListed) tell(server.sendResourceListChanged());
+		},
+	});
+	server.setRequestHandler(ListResourcesRequestSchema, () => {
+		isListed = true;
+		return { resources: listResources(manager) };
+	});
+	server.setRequestHandler(ListResourceTemplatesRequestSchema, () => ({
+		resourceTemplates,
+	}));
+	server.setRequestHandler(ReadResourceRequestSchema, ({ params: { uri } }) =>
+		asked(uri, async () => ({ contents: [await readResource(manager, uri)] })),
+	);
+	server.setRequestHandler(SubscribeRequestSchema, ({ params: { uri } }) =>
+		asked(uri, async () => {
+			subscriptions.add(uri);
+			return {};
+		}),
+	);
+	server.setRequestHandler(UnsubscribeRequestSchema, ({ params: { uri } }) => {
+		subscriptions.remove(uri);
+		return {};
+	});
+}
+
+/** Code for a resource that is not there (MCP, Resources, Error Handling). */
+const RESOURCE_NOT_FOUND = -32002;
+
+/** Gives a failure in the form that the protocol has for resources. */
+async function asked<T>(uri: string, answer: () => Promise<T>): Promise<T> {
+	try {
+		return await answer();
+	} catch (error) {
+		if (!(error instanceof ProcessError)) throw error;
+		const { code, message, remediation } = error;
+		const text = `${message}. ${remediation}`;
+		throw new McpError(RESOURCE_NOT_FOUND, text, { uri, code });
+	}
+}
+
+/** A notice that does not reach its client is the user's to know of. */
+function tell(sent: Promise<void>): void {
+	sent.catch((error: unknown) => diagnose(messageOf(error)));
+}
+
+/** Tells a client that gave a token for it how far its call is. */
+function progressFor(
+	progressToken: string | number | undefined,
+	{ sendNotification, signal }: Pick<Extra, "sendNotification" | "signal">,
+): Progress | undefined {
+	if (progressToken === undefined) return undefined;
+	return (progress, total, message) => {
+		if (signal.aborted) return;
+		const params = { progressToken, progress, total, message };
+		tell(sendNotification({ method: "notifications/progress", params }));
+	};
+}
+
+type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 
 /** Milliseconds that a user has for an answer. */
 const ANSWER_TIMEOUT = 300_000;

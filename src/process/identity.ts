@@ -11,6 +11,8 @@ export interface StartRequest extends LaunchRequest {
 	readonly captureOutput?: boolean | undefined;
 	/** Close standard input after `stdin`, or at once. */
 	readonly closeStdin?: boolean | undefined;
+	/** One pipe for standard output and error, read as standard output. */
+	readonly mergeStderr?: boolean | undefined;
 	readonly terminal?: TerminalSize | undefined;
 	/** Have its standard output wait for a reader rather than drop any of it. */
 	readonly keepOutput?: boolean | undefined;

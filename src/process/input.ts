@@ -29,18 +29,20 @@ export function checkInput(
 export function openInput(process: ManagedProcess): InputStream {
 	const { pid, state, stdin } = process;
 	if (state !== "running")
-		throw noStdin(pid, "the process has ended", "Start it anew.");
+		throw noStdin(pid, "the process has ended", 0, "Start it anew.");
 	if (!stdin)
 		throw noStdin(
 			pid,
 			"it was started with closeStdin",
+			0,
 			"Start it anew without closeStdin.",
 		);
-	if (stdin.closed) throw noStdin(pid, "it is closed", CLOSED);
+	if (stdin.closed) throw noStdin(pid, "it is closed");
 	if (process.fedBy !== undefined)
 		throw noStdin(
 			pid,
 			`process ${process.fedBy} feeds it, before it in a pipeline`,
+			0,
 			"Write to the pipeline's first stage.",
 		);
 	return stdin;
@@ -49,17 +51,29 @@ export function openInput(process: ManagedProcess): InputStream {
 const CLOSED =
 	"end, closeStdin or the process itself closed it; read its output, or start it anew.";
 
-/** A process's standard input can't be written to. */
+/** Who closed an input while it was written to. */
+export function whyClosed({ state, tree }: ManagedProcess): string {
+	return state !== "running" || tree.hasLeaderEnded()
+		? "the process has ended"
+		: "the process closed it";
+}
+
+/**
+ * A process's standard input can't be written to.
+ *
+ * @param bytesWritten what it had taken before
+ */
 export function noStdin(
 	pid: number,
 	reason: string,
+	bytesWritten = 0,
 	remediation = CLOSED,
 ): ProcessError {
 	return new ProcessError(
 		"STDIN_NOT_AVAILABLE",
 		`Process stdin not available: ${pid}: ${reason}`,
 		remediation,
-		{ pid, reason },
+		{ pid, reason, ...(bytesWritten > 0 && { bytesWritten }) },
 	);
 }
 

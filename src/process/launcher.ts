@@ -47,6 +47,8 @@ export interface OutputStream {
 export interface StreamOptions {
 	/** Read standard output and error; otherwise they are discarded. */
 	readonly capture: boolean;
+	/** One pipe for both of them, read as standard output; see `requireMerge`. */
+	readonly merge?: boolean;
 	/** Give it a standard input that can be written; otherwise it reads its end at once. */
 	readonly input: boolean;
 	/** Give it a terminal of this size for its streams. */
@@ -91,7 +93,10 @@ export function launch(
 	try {
 		const stdin = join(options.input, true);
 		const stdout = join(options.capture, false);
-		const stderr = join(options.capture, false);
+		const stderr =
+			options.capture && options.merge
+				? { child: stdout.child, ours: undefined }
+				: join(options.capture, false);
 		if (stdin.ours !== undefined) pipes?.setNonBlocking(stdin.ours);
 		const child = spawn(
 			admitted,
@@ -99,8 +104,8 @@ export function launch(
 			enclosure,
 		);
 		opened.length = 0;
-		for (const { child: end } of [stdin, stdout, stderr])
-			if (typeof end === "number") closeSync(end);
+		const given = new Set([stdin.child, stdout.child, stderr.child]);
+		for (const end of given) if (typeof end === "number") closeSync(end);
 		return {
 			pid: child.pid,
 			tree: enclosure.track(child.pid),

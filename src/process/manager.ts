@@ -10,10 +10,11 @@ import { wantsCapture } from "./capture.ts";
 import { holdToLimits, limitsForSystem } from "./enforcement.ts";
 import { Guard } from "./guard.ts";
 import { identityOf, type StartRequest } from "./identity.ts";
-import { checkInput, feed, noStdin, openInput } from "./input.ts";
+import { checkInput, feed, noStdin, openInput, whyClosed } from "./input.ts";
 import { Journal } from "./journal.ts";
 import { shuttingDown } from "./launch-failure.ts";
 import { launch } from "./launcher.ts";
+import { Listeners } from "./listeners.ts";
 import { Monitor } from "./monitor.ts";
 import { OrphanKeeper } from "./orphans.ts";
 import { ManagedProcess } from "./process.ts";
@@ -53,6 +54,8 @@ export class ProcessManager {
 	#stopping = false;
 	/** Those of whose trees something lives, hidden ones included. */
 	readonly #living = new Set<ManagedProcess>();
+	/** Told when a process was started or is forgotten. */
+	readonly changed = new Listeners();
 	/** Told of every tree that is ended for a limit. */
 	onBreach: (process: ManagedProcess, blame: Blame) => void = () => {};
 	/** Told of every process that is remembered no more. */
@@ -118,7 +121,8 @@ export class ProcessManager {
 			if (this.#stopping) throw shuttingDown();
 			const strict = this.config.strictResourceEnforcement;
 			const limits = limitsForSystem(admitted.limits, strict);
-			const streams = { capture, input, limits, terminal: request.terminal };
+			const { terminal, mergeStderr: merge = false } = request;
+			const streams = { capture, merge, input, limits, terminal };
 			const launched = launch(admitted, streams, this.platform);
 			const process = new ManagedProcess(
 				identityOf(
@@ -149,6 +153,7 @@ export class ProcessManager {
 				this.#forgetOldest();
 			});
 			this.journal.started(process, isHidden);
+			if (!isHidden) this.changed.call();
 			return { process, warnings: admitted.warnings };
 		} catch (error) {
 			admitted.release();
@@ -202,7 +207,7 @@ export class ProcessManager {
 			return written;
 		} catch (error) {
 			if (!(error instanceof InputClosedError)) throw error;
-			throw noStdin(process.pid, "the process ended or closed it");
+			throw noStdin(process.pid, whyClosed(process), error.written);
 		}
 	}
 
@@ -223,7 +228,7 @@ export class ProcessManager {
 		try {
 			if (request.stdin !== undefined)
 				checkInput(this.config, Buffer.from(request.stdin));
-			return wantsCapture(this.config, request);
+			return wantsCapture(this.config, this.platform, request);
 		} catch (error) {
 			this.journal.refusedLaunch(request, error);
 			throw withPlace(error, this.gate.policy);
@@ -269,7 +274,7 @@ export class ProcessManager {
 
 	#forget(process: ManagedProcess | undefined): void {
 		if (!process) return;
-		this.#processes.delete(process.pid);
+		if (this.#processes.delete(process.pid)) this.changed.call();
 		this.onForget(process);
 	}
 }

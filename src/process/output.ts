@@ -1,4 +1,5 @@
 import { Hold } from "./hold.ts";
+import { Listeners } from "./listeners.ts";
 
 /** Part of a stream. */
 export interface Slice {
@@ -7,6 +8,29 @@ export interface Slice {
 	readonly start: number;
 	/** Offset after the last byte in `bytes`. */
 	readonly end: number;
+}
+
+/** What readers need of a ring. */
+export interface Readable {
+	readonly start: number;
+	readonly end: number;
+	readonly ended: boolean;
+	read(offset: number, limit: number): Slice;
+}
+
+/** A ring up to an offset, as if nothing had come after it. */
+export function upTo(ring: Readable, end: number): Readable {
+	if (end >= ring.end) return ring;
+	return {
+		start: Math.min(ring.start, end),
+		end,
+		ended: false,
+		read: (offset, limit) =>
+			ring.read(
+				Math.min(offset, end),
+				Math.max(0, Math.min(limit, end - Math.max(offset, ring.start))),
+			),
+	};
 }
 
 const SMALLEST_BLOCK = 1024;
@@ -34,6 +58,8 @@ export class OutputRing {
 	#spare: Uint8Array | undefined;
 	#hold: Hold | undefined;
 	#arrival: PromiseWithResolvers<void> | undefined;
+	/** Told of what came, and of the stream's end. */
+	readonly changed = new Listeners();
 
 	/** @param capacity bytes held at most; while they are kept by a hold, a chunk more */
 	constructor(readonly capacity: number) {}
@@ -116,6 +142,7 @@ export class OutputRing {
 	}
 
 	#tell(): void {
+		this.changed.call();
 		this.#arrival?.resolve();
 		this.#arrival = undefined;
 	}

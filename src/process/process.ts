@@ -1,5 +1,6 @@
 import type { Limits } from "../security/resources.ts";
 import type { Exit, Launched, OutputStream } from "./launcher.ts";
+import { Listeners } from "./listeners.ts";
 import { OutputRing } from "./output.ts";
 import type { InputStream } from "./stdin.ts";
 import {
@@ -57,6 +58,8 @@ export class ManagedProcess {
 	readonly stdout: OutputRing;
 	readonly stderr: OutputRing;
 	readonly captured: boolean;
+	/** Its standard error goes where its standard output goes. */
+	readonly isMerged: boolean;
 	readonly stdin: InputStream | undefined;
 	readonly terminal: Launched["terminal"];
 	/** Resolves when it has ended and what it wrote was read; never rejects. */
@@ -66,6 +69,8 @@ export class ManagedProcess {
 	readonly tree: Launched["tree"];
 	/** Pid of the process whose output is its standard input, in a pipeline. */
 	fedBy: number | undefined;
+	/** Told of its end. */
+	readonly changed = new Listeners();
 
 	#status: Status = { state: "running" };
 	#blame: Blame | undefined;
@@ -92,6 +97,7 @@ export class ManagedProcess {
 		this.stdin = launched.stdin;
 		this.terminal = launched.terminal;
 		this.captured = launched.stdout !== undefined;
+		this.isMerged = this.captured && launched.stderr === undefined;
 		this.stdout = new OutputRing(capacity);
 		this.stderr = new OutputRing(capacity);
 		this.tree = launched.tree;
@@ -160,6 +166,7 @@ export class ManagedProcess {
 		await this.#drain(read);
 		const termination = explain(exit, blame, endedAt);
 		this.#status = { state: stateOf(termination), termination, exit };
+		this.changed.call();
 	}
 
 	/** Has `gone` know soon, as somebody ends the tree and waits for that. */

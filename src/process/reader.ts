@@ -1,5 +1,11 @@
 import { ProcessError } from "../errors.ts";
-import type { OutputRing, Slice } from "./output.ts";
+import {
+	LONGEST_SEQUENCE,
+	nextSequence,
+	unfinishedSequence,
+} from "./escapes.ts";
+import { type Readable, type Slice, upTo } from "./output.ts";
+import { decodeUtf8, plainText } from "./plain.ts";
 import { incompleteTail, orphanedHead, sequenceLength } from "./text.ts";
 
 export const ENCODINGS = ["utf-8", "base64", "hex", "latin1"] as const;
@@ -19,6 +25,18 @@ export interface ReadRequest {
 	readonly tailLines?: number | undefined;
 	/** Bytes of both streams together. */
 	readonly maxBytes: number;
+	/** Of text, leave out control sequences, and all but the last state of a line. */
+	readonly stripAnsi?: boolean;
+	/** Where not all of it fits, the newest rather than the oldest. */
+	readonly newest?: boolean;
+	/** Read as if the streams ended there. */
+	readonly until?: Cursor | undefined;
+}
+
+/** A process's two streams. */
+export interface Streams {
+	readonly stdout: Readable;
+	readonly stderr: Readable;
 }
 
 export interface ReadResult {
@@ -50,18 +68,25 @@ export function parseCursor(text: string): Cursor {
 	return { stdout: Number(match[1]), stderr: Number(match[2]) };
 }
 
-/** Bytes that one stream gives to a reply. */
-interface Piece extends Slice {
+/** What one stream gives to a reply. */
+interface Piece {
+	readonly text: string;
+	/** Offset after it. */
+	readonly end: number;
 	readonly dropped: number;
 	readonly truncated: boolean;
 }
 
 /** Reads what a request asks for from a process's two streams. */
-export function readOutput(
-	rings: { readonly stdout: OutputRing; readonly stderr: OutputRing },
-	request: ReadRequest,
-): ReadResult {
+export function readOutput(streams: Streams, request: ReadRequest): ReadResult {
 	const from = request.cursor ?? { stdout: 0, stderr: 0 };
+	const { until } = request;
+	const rings = until
+		? {
+				stdout: upTo(streams.stdout, until.stdout),
+				stderr: upTo(streams.stderr, until.stderr),
+			}
+		: streams;
 	const want = (name: "stdout" | "stderr") =>
 		request.stream === name || request.stream === "both"
 			? available(rings[name], from[name], request.tailLines)
@@ -74,8 +99,8 @@ export function readOutput(
 	const stdout = piece("stdout");
 	const stderr = piece("stderr");
 	return {
-		stdout: encode(stdout.bytes, request.encoding),
-		stderr: encode(stderr.bytes, request.encoding),
+		stdout: stdout.text,
+		stderr: stderr.text,
 		cursor: { stdout: stdout.end, stderr: stderr.end },
 		dropped: { stdout: stdout.dropped, stderr: stderr.dropped },
 		truncated: stdout.truncated || stderr.truncated,
@@ -83,10 +108,7 @@ export function readOutput(
 }
 
 /** Refuses a cursor that lies after the streams' ends: it is another process's. */
-export function checkCursor(
-	cursor: Cursor,
-	rings: { readonly stdout: OutputRing; readonly stderr: OutputRing },
-): void {
+export function checkCursor(cursor: Cursor, rings: Streams): void {
 	if (cursor.stdout <= rings.stdout.end && cursor.stderr <= rings.stderr.end)
 		return;
 	throw new ProcessError(
@@ -98,13 +120,7 @@ export function checkCursor(
 }
 
 function unread(offset: number): Piece {
-	return {
-		bytes: new Uint8Array(0),
-		start: offset,
-		end: offset,
-		dropped: 0,
-		truncated: false,
-	};
+	return { text: "", end: offset, dropped: 0, truncated: false };
 }
 
 /** Gives each stream half, and what one doesn't need to the other. */
@@ -115,7 +131,7 @@ function divide(stdout: number, stderr: number, limit: number): Cursor {
 }
 
 function available(
-	ring: OutputRing,
+	ring: Readable,
 	from: number,
 	tailLines: number | undefined,
 ): number {
@@ -124,7 +140,7 @@ function available(
 
 /** Offset of the first byte that is held and asked for. */
 function firstWanted(
-	ring: OutputRing,
+	ring: Readable,
 	from: number,
 	tailLines: number | undefined,
 ): number {
@@ -136,7 +152,7 @@ const NEWLINE = 0x0a;
 const SCAN = 64 * 1024;
 
 /** Where the last `lines` lines begin, not before `floor`. A newline at the very end ends a line. */
-function lineStart(ring: OutputRing, floor: number, lines: number): number {
+function lineStart(ring: Readable, floor: number, lines: number): number {
 	let newlines = 0;
 	for (let end = ring.end; end > floor; end -= SCAN) {
 		const start = Math.max(floor, end - SCAN);
@@ -150,49 +166,115 @@ function lineStart(ring: OutputRing, floor: number, lines: number): number {
 	return floor;
 }
 
+/** How often, and up to how many bytes, more is read for a reply whose text came out short. */
+const MOST_GROWTHS = 6;
+const MOST_RAW = 2 ** 20;
+
+/** A progress bar is megabytes of which a line stays: a reply is to be full of what a reader wants. */
 function take(
-	ring: OutputRing,
+	ring: Readable,
 	from: number,
 	limit: number,
-	{ tailLines, encoding }: ReadRequest,
+	request: ReadRequest,
 ): Piece {
+	let piece = takeRaw(ring, from, limit, request);
+	if (!isPlain(request)) return piece;
+	let raw = limit;
+	for (let growth = 0; growth < MOST_GROWTHS; growth++) {
+		const size = Buffer.byteLength(piece.text);
+		if (!piece.truncated || size > limit / 2 || raw >= MOST_RAW) break;
+		raw = Math.min(MOST_RAW, raw * 4);
+		const longer = takeRaw(ring, from, raw, request);
+		if (Buffer.byteLength(longer.text) > limit) break;
+		piece = longer;
+	}
+	return piece;
+}
+
+function isPlain({ encoding, stripAnsi }: ReadRequest): boolean {
+	return encoding === "utf-8" && stripAnsi === true;
+}
+
+function takeRaw(
+	ring: Readable,
+	from: number,
+	limit: number,
+	request: ReadRequest,
+): Piece {
+	const { tailLines, encoding } = request;
 	const wanted = firstWanted(ring, from, tailLines);
 	const dropped = Math.max(0, Math.min(ring.start, ring.end) - from);
 	const first =
-		tailLines === undefined ? wanted : Math.max(wanted, ring.end - limit);
+		tailLines === undefined && !request.newest
+			? wanted
+			: Math.max(wanted, ring.end - limit);
 	const isCut = first > wanted || (dropped > 0 && first === ring.start);
-	const start = isCut ? first + orphansAt(ring, first, encoding) : first;
-	const read = ring.read(start, limit);
-	const slice = whole(ring, read, encoding);
+	const orphans = isCut ? orphansAt(ring, first, encoding) : 0;
+	const start = first + orphans;
+	const rest = isPlain(request) ? sequenceRest(ring, start) : 0;
+	const read = ring.read(start + rest, limit);
+	const slice = whole(ring, read, request);
 	return {
-		...slice,
-		dropped: first === ring.start ? dropped + (start - first) : dropped,
+		text: textOf(slice.bytes, request),
+		end: slice.end,
+		dropped: first === ring.start ? dropped + orphans : dropped,
 		truncated: first > wanted || (read.end < ring.end && slice.end < ring.end),
 	};
 }
 
 /** Bytes at an offset that end a character whose beginning is not given; the limit must not hide any. */
-function orphansAt(
-	ring: OutputRing,
-	offset: number,
-	encoding: Encoding,
-): number {
+function orphansAt(ring: Readable, offset: number, encoding: Encoding): number {
 	return encoding === "utf-8" ? orphanedHead(ring.read(offset, 3).bytes) : 0;
 }
 
-/** The slice without a character that its end would split, where it is read as UTF-8. */
-function whole(ring: OutputRing, slice: Slice, encoding: Encoding): Slice {
-	if (encoding !== "utf-8") return slice;
-	const trimmed = withoutSplit(ring, slice);
-	if (trimmed.bytes.length > 0 || slice.bytes.length === 0) return trimmed;
-	// A limit below one character: that character is given all the same.
-	const [lead = 0] = slice.bytes;
-	return withoutSplit(ring, ring.read(slice.start, sequenceLength(lead)));
+/** Bytes at an offset that belong to a control sequence which begins before it. */
+export function sequenceRest(ring: Readable, offset: number): number {
+	const from = Math.max(ring.start, offset - LONGEST_SEQUENCE);
+	if (from >= offset) return 0;
+	const { bytes } = ring.read(from, offset - from + LONGEST_SEQUENCE);
+	const at = offset - from;
+	// Behind a newline nothing is within a sequence.
+	let index = bytes.lastIndexOf(NEWLINE, at - 1) + 1;
+	for (;;) {
+		const sequence = nextSequence(bytes, index);
+		if (!sequence || sequence.start >= at) return 0;
+		if (sequence.end > at) return sequence.end - at;
+		index = sequence.end;
+	}
 }
 
-function withoutSplit(ring: OutputRing, slice: Slice): Slice {
+/** The slice without a character, or a sequence, that its end would split, where it is read as text. */
+function whole(ring: Readable, slice: Slice, request: ReadRequest): Slice {
+	if (request.encoding !== "utf-8") return slice;
+	const plain = isPlain(request);
+	const trimmed = withoutSplit(ring, slice, plain);
+	if (trimmed.bytes.length > 0 || slice.bytes.length === 0) return trimmed;
+	// A limit below one character or sequence: that one is given all the same.
+	return withoutSplit(ring, firstUnit(ring, slice, plain), plain);
+}
+
+function firstUnit(ring: Readable, slice: Slice, plain: boolean): Slice {
+	const [lead = 0] = slice.bytes;
+	if (plain) {
+		const { bytes } = ring.read(slice.start, LONGEST_SEQUENCE);
+		const sequence = nextSequence(bytes, 0);
+		if (sequence?.start === 0) return ring.read(slice.start, sequence.end);
+	}
+	return ring.read(slice.start, sequenceLength(lead));
+}
+
+/** @param plain control sequences stay whole as well */
+export function withoutSplit(
+	ring: Readable,
+	slice: Slice,
+	plain: boolean,
+): Slice {
 	const isFinal = ring.ended && slice.end === ring.end;
-	const tail = isFinal ? 0 : incompleteTail(slice.bytes);
+	if (isFinal) return slice;
+	const tail = Math.max(
+		incompleteTail(slice.bytes),
+		plain ? unfinishedSequence(slice.bytes) : 0,
+	);
 	return {
 		bytes: slice.bytes.subarray(0, slice.bytes.length - tail),
 		start: slice.start,
@@ -200,12 +282,10 @@ function withoutSplit(ring: OutputRing, slice: Slice): Slice {
 	};
 }
 
-// A byte order mark is a character of the output like any other.
-const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
-
-function encode(bytes: Uint8Array, encoding: Encoding): string {
-	if (encoding === "utf-8") return utf8.decode(bytes);
+function textOf(bytes: Uint8Array, request: ReadRequest): string {
+	if (isPlain(request)) return plainText(bytes);
+	if (request.encoding === "utf-8") return decodeUtf8(bytes);
 	return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString(
-		encoding,
+		request.encoding,
 	);
 }

@@ -26,7 +26,15 @@ export interface InputStream {
 }
 
 /** The child, or the whole of its tree, has closed its standard input. */
-export class InputClosedError extends Error {}
+export class InputClosedError extends Error {
+	/** @param written bytes that it had taken before */
+	constructor(
+		message: string,
+		readonly written = 0,
+	) {
+		super(message);
+	}
+}
 
 const FIRST_WAIT = 1;
 const LONGEST_WAIT = 20;
@@ -126,8 +134,9 @@ export class PipeInput implements InputStream {
 		clearTimeout(this.#timer);
 		this.#timer = undefined;
 		closeSync(this.fd);
-		const error = new InputClosedError("standard input was closed");
-		for (const pending of this.#queue.splice(0)) pending.settle(error);
+		const message = "standard input was closed";
+		for (const pending of this.#queue.splice(0))
+			pending.settle(new InputClosedError(message, pending.written));
 		this.#ending?.();
 	}
 

@@ -1,7 +1,13 @@
 import { z } from "zod";
-import { shorten } from "../errors.ts";
+import type { Config } from "../config/schema.ts";
+import { messageOf, ProcessError, shorten } from "../errors.ts";
 import type { ManagedProcess } from "../process/process.ts";
 import { CAUSES, STATES } from "../process/termination.ts";
+import {
+	compileSearch,
+	LONGEST_PATTERN,
+	type SearchPattern,
+} from "../security/pattern.ts";
 
 export const pid = z
 	.number()
@@ -71,4 +77,64 @@ export function exitCodeOf(process: ManagedProcess): {
 } {
 	const ended = process.termination;
 	return ended ? { exitCode: ended.exitCode } : {};
+}
+
+/** Of output that was lost. */
+export const dropped = z
+	.object({
+		stdout: z.number().int().describe("Bytes of standard output."),
+		stderr: z.number().int().describe("Bytes of standard error."),
+	})
+	.describe(
+		"Bytes after the request's cursor that were lost, as the buffer keeps only the newest.",
+	);
+
+export const stderrMerged = z
+	.boolean()
+	.optional()
+	.describe(
+		"true: started with mergeStderr, so standard error is part of stdout, and stderr is empty.",
+	);
+
+export function stderrMergedOf(process: ManagedProcess): {
+	readonly stderrMerged?: true;
+} {
+	return process.isMerged ? { stderrMerged: true } : {};
+}
+
+/** A regular expression as agents give it. */
+export const searchPattern = z.string().min(1).max(LONGEST_PATTERN);
+
+/** @throws ProcessError INVALID_ARGUMENT naming the field, where the engine doesn't take it */
+export function searchFor(
+	field: string,
+	source: string | undefined,
+): SearchPattern | undefined {
+	if (source === undefined) return undefined;
+	try {
+		return compileSearch(source);
+	} catch (error) {
+		throw new ProcessError(
+			"INVALID_ARGUMENT",
+			`${field}: not a regular expression of RE2: ${messageOf(error)}`,
+			"Correct it; RE2 has no look-around and no back-references. A backslash before a character takes it literally.",
+			{ field },
+		);
+	}
+}
+
+/** @throws ProcessError OUTPUT_NOT_CAPTURED */
+export function requireCaptured(
+	{ pid, captured }: ManagedProcess,
+	config: Pick<Config, "allowOutputCapture">,
+): void {
+	if (captured) return;
+	throw new ProcessError(
+		"OUTPUT_NOT_CAPTURED",
+		`Output of process ${pid} was not captured`,
+		config.allowOutputCapture
+			? "Start it with captureOutput: true to read its output."
+			: "The user's policy discards output (allowOutputCapture).",
+		{ pid },
+	);
 }

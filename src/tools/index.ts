@@ -3,8 +3,9 @@ import {
 	processCreateGroup,
 	processTerminateGroup,
 } from "./groups.ts";
-import { processGetOutput, processSendStdin } from "./io.ts";
+import { processSendStdin } from "./io.ts";
 import { processStart } from "./launch.ts";
+import { processGetOutput } from "./output.ts";
 import { processCheckPolicy } from "./policy.ts";
 import {
 	processRestartService,
@@ -15,6 +16,7 @@ import { processGetStats } from "./stats.ts";
 import { processGetStatus, processList } from "./status.ts";
 import { processTerminate } from "./terminate.ts";
 import type { ServedTool } from "./tool.ts";
+import { processWait } from "./wait.ts";
 
 /** Every tool, in the order in which clients see them. */
 export const tools: readonly ServedTool[] = [
@@ -30,6 +32,7 @@ export const tools: readonly ServedTool[] = [
 	processTerminateGroup,
 	processStartService,
 	processStopService,
+	processWait,
 	processRestartService,
 	processCheckPolicy,
 ];

@@ -6,6 +6,7 @@ import type { Group } from "../supervision/group.ts";
 import { groupId, pid, startTime } from "./fields.ts";
 import { terminalSize } from "./terminal.ts";
 import { defineTool, type ToolContext } from "./tool.ts";
+import { conditions, needsOutput, outcome, prepare, resultOf } from "./wait.ts";
 
 /** What every launch takes. */
 export const launchFields = {
@@ -45,7 +46,7 @@ export const processStart = defineTool({
 	name: "process_start",
 	title: "Start a process",
 	description:
-		"Starts a program, if the user's policy allows it, and returns at once with its pid; the program runs on until it ends, process_terminate ends it, or its timeout passes. No shell reads the command: executable is one program, args its arguments as a list, so pipes, globs, && and $VARIABLES do not work. Output is kept for process_get_output; input is given by process_send_stdin. A refusal says which rule refused and what would be allowed.",
+		'Starts a program, if the user\'s policy allows it, and returns at once with its pid; it runs on until it ends, process_terminate ends it, or its timeout passes. With waitFor it returns when something has happened: waitFor {exit: true} runs a command to its end and gives exit code and output in this one call; {port: 3000} or {pattern: "ready"} starts a server and returns when it is up. No shell reads the command: executable is one program, args its arguments as a list, so pipes, globs, && and $VARIABLES do not work. Output is kept for process_get_output; input is given by process_send_stdin. A refusal says which rule refused and what would be allowed.',
 	kind: "starts",
 	input: z.strictObject({
 		executable: launchFields.executable,
@@ -90,6 +91,18 @@ export const processStart = defineTool({
 			.describe(
 				"Group to start it in. In a pipeline the process added before feeds its standard input, and its own output, none of which is dropped, waits for the next stage or to be read by cursor.",
 			),
+		mergeStderr: z
+			.boolean()
+			.default(false)
+			.describe(
+				"One stream for standard output and error, in the order in which they are written: all of it is in stdout then.",
+			),
+		waitFor: z
+			.strictObject(conditions)
+			.optional()
+			.describe(
+				"Answer only when one of these has happened, as process_wait would; its timeout ends the wait, not the process.",
+			),
 	}),
 	output: z.object({
 		pid,
@@ -98,8 +111,13 @@ export const processStart = defineTool({
 			.array(z.string())
 			.optional()
 			.describe("What was changed in the request, if anything."),
+		...z.object(outcome).partial().shape,
 	}),
-	async run(input, { manager, groups, agent, ask }) {
+	async run({ waitFor, ...input }, context) {
+		const { manager, groups, agent, ask } = context;
+		const capture = input.captureOutput ?? manager.config.allowOutputCapture;
+		if (waitFor && needsOutput(waitFor) && !capture) throw nothingToWaitFor();
+		const wanted = waitFor && prepare(waitFor, "waitFor.");
 		const group =
 			input.groupId === undefined ? undefined : groups.checkOpen(input.groupId);
 		const isFed = group?.pipeline === true && group.members.length > 0;
@@ -114,11 +132,13 @@ export const processStart = defineTool({
 		const keepOutput = group?.pipeline === true;
 		const request = { ...input, agent, keepOutput };
 		const { process, warnings } = await manager.start(request, ask);
-		if (group) await enter(group, process, { manager, groups, agent });
+		if (group) await enter(group, process, context);
+		const from = { stdout: 0, stderr: 0 };
 		return {
 			pid: process.pid,
 			startTime: process.startedAt.toISOString(),
 			...(warnings.length > 0 && { warnings: [...warnings] }),
+			...(wanted && (await resultOf(process, { ...wanted, from }, context))),
 		};
 	},
 });
@@ -142,4 +162,13 @@ async function enter(
 		});
 		throw error;
 	}
+}
+
+function nothingToWaitFor(): ProcessError {
+	return new ProcessError(
+		"OUTPUT_NOT_CAPTURED",
+		"waitFor: patterns and idleMs need output, and it is not captured",
+		"Start it with captureOutput: true, or wait for exit or a port.",
+		{ field: "waitFor" },
+	);
 }

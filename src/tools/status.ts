@@ -137,7 +137,11 @@ export const processGetStatus = defineTool({
 	},
 });
 
-async function statusOf(manager: ProcessManager, process: ManagedProcess) {
+/** What process_get_status gives of a process. */
+export async function statusOf(
+	manager: ProcessManager,
+	process: ManagedProcess,
+) {
 	const { pid } = process;
 	const { command, args, cwd } = process.identity;
 	const figures = await manager.monitor.usage(process);

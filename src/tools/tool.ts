@@ -17,7 +17,14 @@ export interface ToolContext {
 	readonly agent: string;
 	/** Asks the user, where the client can. */
 	readonly ask: Ask | undefined;
+	/** Aborted when the client no longer wants the answer. */
+	readonly signal: AbortSignal;
+	/** Tells the client how far a call is, where it wants to know. */
+	readonly progress: Progress | undefined;
 }
+
+/** How much of `total` is done, and a line for the user. */
+export type Progress = (done: number, total: number, message: string) => void;
 
 /** What a call can do to the world; the annotations follow from it. */
 export type ToolKind = "reads" | "starts" | "feeds" | "ends";

@@ -37,8 +37,15 @@ export async function callTool(
 	manager: ProcessManager,
 	services = new Services(manager),
 ): Promise<Reply> {
-	const groups = new Groups(manager);
-	const context = { manager, services, groups, agent: "test", ask: undefined };
+	const context = {
+		manager,
+		services,
+		groups: new Groups(manager),
+		agent: "test",
+		ask: undefined,
+		signal: new AbortController().signal,
+		progress: undefined,
+	};
 	return replyOf(await tool.call(input, context));
 }
 

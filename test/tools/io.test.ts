@@ -1,5 +1,6 @@
 import { describe, expect, it } from "bun:test";
-import { processGetOutput, processSendStdin } from "../../src/tools/io.ts";
+import { processSendStdin } from "../../src/tools/io.ts";
+import { processGetOutput } from "../../src/tools/output.ts";
 import { callTool, succeeds } from "../support/call.ts";
 import { eventually } from "../support/server.ts";
 import { Table, textOf } from "../support/table.ts";

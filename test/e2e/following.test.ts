@@ -1,0 +1,192 @@
+import { describe, expect, it, setDefaultTimeout } from "bun:test";
+import type { ConfigInput } from "../../src/config/schema.ts";
+import { PYTHON } from "../support/programs.ts";
+import { eventually, TestServer } from "../support/server.ts";
+
+setDefaultTimeout(120_000);
+
+const CONFIG: ConfigInput = {
+	allowedExecutables: ["cat", "seq", "head", PYTHON],
+	argumentValidation: "literal",
+};
+
+const python = (program: string) => ({
+	executable: PYTHON,
+	args: ["-uc", program],
+});
+
+describe("process_get_output", () => {
+	it("with waitMs answers when something comes, with what came", async () => {
+		await using server = await TestServer.start(CONFIG);
+		const { pid } = await server.ok("process_start", { executable: "cat" });
+		const poll = server.ok("process_get_output", { pid, waitMs: 50_000 });
+		await server.ok("process_send_stdin", { pid, data: "hello\n" });
+		const { stdout, cursor } = await poll;
+		expect(stdout).toBe("hello\n");
+		const ended = server.ok("process_get_output", {
+			pid,
+			cursor,
+			waitMs: 50_000,
+		});
+		await server.ok("process_terminate", { pid });
+		expect(await ended).toMatchObject({ stdout: "", state: "stopped" });
+	});
+
+	it("with pattern gives matching lines with their numbers, in portions", async () => {
+		await using server = await TestServer.start(CONFIG);
+		const { pid } = await server.ok("process_start", {
+			executable: "seq",
+			args: ["1000"],
+			waitFor: { exit: true },
+		});
+		const read = (args: object) =>
+			server.ok("process_get_output", { pid, pattern: "^..?7$", ...args });
+		expect((await read({ tailLines: 2 })).stdout).toBe("987:987\n997:997\n");
+		let [text, cursor, truncated] = ["", undefined as unknown, true];
+		while (truncated) {
+			const reply = await read({ maxBytes: 50, cursor });
+			text += reply.stdout;
+			({ cursor, truncated } = reply);
+		}
+		const expected = Array.from({ length: 1000 }, (_, index) => index + 1)
+			.filter((value) => /^..?7$/.test(String(value)))
+			.map((value) => `${value}:${value}\n`);
+		expect(text).toBe(expected.join(""));
+	});
+
+	it.each([
+		[{ encoding: "utf-8", stripAnsi: false }],
+		[{ encoding: "base64" }],
+	] as const)("with %j follows 20 MB to the byte", async (how) => {
+		await using server = await TestServer.start({
+			...CONFIG,
+			maxOutputBufferSize: 30_000_000,
+			maxResponseSize: 1_000_000,
+		});
+		const { pid } = await server.ok("process_start", {
+			...python(`
+import os, random
+random.seed(7)
+n = 0
+while n < 20_000_000:
+    chunk = bytes(97 + (n + i) % 23 for i in range(random.randrange(1, 60000)))
+    n += os.write(1, chunk[:20_000_000 - n])`),
+		});
+		const parts: Buffer[] = [];
+		let cursor: string | undefined;
+		for (;;) {
+			const reply = await server.ok("process_get_output", {
+				pid,
+				cursor,
+				waitMs: 20_000,
+				...how,
+			});
+			parts.push(Buffer.from(reply.stdout, how.encoding));
+			expect(reply.dropped.stdout).toBe(0);
+			({ cursor } = reply);
+			if (reply.state !== "running" && reply.stdout === "") break;
+		}
+		const whole = Buffer.concat(parts);
+		expect(whole.length).toBe(20_000_000);
+		const wrong = whole.findIndex((byte, at) => byte !== 97 + (at % 23));
+		expect(wrong).toBe(-1);
+	});
+
+	it("accounts for every byte of 1 GB, in bounded memory, and answers meanwhile", async () => {
+		const capacity = 4 * 2 ** 20;
+		await using server = await TestServer.start({
+			...CONFIG,
+			maxOutputBufferSize: capacity,
+		});
+		const before = await memoryOf(server.pid);
+		const { pid } = await server.ok("process_start", {
+			executable: "head",
+			args: ["-c", "1000000000", "/dev/zero"],
+		});
+		const wait = server.ok("process_wait", { pid, timeout: 55_000 });
+		const pings: number[] = [];
+		let isOver = false;
+		void wait.then(() => {
+			isOver = true;
+		});
+		while (!isOver) {
+			const start = performance.now();
+			await server.client.ping();
+			pings.push(performance.now() - start);
+		}
+		expect(await wait).toMatchObject({ event: "exit", exitCode: 0 });
+		const growth = (await memoryOf(server.pid)) - before;
+		const { stdoutBytes, dropped } = await server.ok("process_get_output", {
+			pid,
+		});
+		expect(stdoutBytes + dropped.stdout).toBe(1_000_000_000);
+		expect(stdoutBytes).toBe(capacity);
+		expect(growth).toBeLessThan(10 * (2 * capacity + 16 * 2 ** 20));
+		pings.sort((a, b) => a - b);
+		expect(pings[Math.floor(pings.length / 2)]).toBeLessThan(50);
+	});
+});
+
+async function memoryOf(pid: number): Promise<number> {
+	const status = await Bun.file(`/proc/${pid}/status`).text();
+	return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1024;
+}
+
+describe("resources", () => {
+	it("list, give and follow a process", async () => {
+		await using server = await TestServer.start(CONFIG);
+		const { client } = server;
+		const { pid } = await server.ok("process_start", { executable: "cat" });
+		const uri = `process://${pid}/stdout`;
+		const { resources } = await client.listResources();
+		expect(resources.map((resource) => resource.uri)).toContain(uri);
+		expect(
+			(await client.listResourceTemplates()).resourceTemplates,
+		).toHaveLength(3);
+		const updates: string[] = [];
+		client.fallbackNotificationHandler = async ({ method, params }) => {
+			updates.push(`${method} ${params?.uri}`);
+		};
+		await client.subscribeResource({ uri });
+		await client.subscribeResource({ uri: `process://${pid}/status` });
+		await server.ok("process_send_stdin", { pid, data: "hi\n", end: true });
+		await server.waitForEnd(pid);
+		for (const part of ["stdout", "status"])
+			await eventually(
+				() =>
+					updates.includes(
+						`notifications/resources/updated process://${pid}/${part}`,
+					) || undefined,
+				`an update of ${part}`,
+			);
+		const { contents } = await client.readResource({ uri });
+		expect(contents).toMatchObject([{ uri, text: "hi\n" }]);
+		const status = await client.readResource({
+			uri: `process://${pid}/status`,
+		});
+		const [content] = status.contents;
+		expect(
+			JSON.parse(String(content && "text" in content && content.text)),
+		).toMatchObject({ pid, state: "stopped", exitCode: 0 });
+		for (const wrong of [
+			"process://1/stdout",
+			"file:///etc/passwd",
+			`process://${pid}/x`,
+		])
+			expect(client.readResource({ uri: wrong })).rejects.toThrow();
+	});
+
+	it("tell of output no more often than twice a second", async () => {
+		await using server = await TestServer.start(CONFIG);
+		const { pid } = await server.ok("process_start", { executable: "cat" });
+		const updates: number[] = [];
+		server.client.fallbackNotificationHandler = async () => {
+			updates.push(performance.now());
+		};
+		await server.client.subscribeResource({ uri: `process://${pid}/stdout` });
+		for (let index = 0; index < 50; index++)
+			await server.ok("process_send_stdin", { pid, data: "x\n" });
+		await eventually(() => (updates.length >= 2 ? true : undefined), "updates");
+		expect(updates.length).toBeLessThan(25);
+	});
+});
