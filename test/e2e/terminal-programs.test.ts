@@ -38,7 +38,7 @@ describe.skipIf(process.platform === "win32")("in a terminal", () => {
 			exitCode: expect.any(Number),
 		});
 		const { stdout, stderr } = await server.outputOf(pid);
-		expect(stdout).toContain("\r\n42\r\n");
+		expect(stdout).toContain("\n42\n");
 		expect(stderr).toBe("");
 	});
 
@@ -62,7 +62,7 @@ describe.skipIf(process.platform === "win32")("in a terminal", () => {
 		await type(server, pid, "tr0ub4dor\n");
 		await server.waitForEnd(pid);
 		const { stdout } = await server.outputOf(pid);
-		expect(stdout).toBe("Password: \r\nlength 9\r\n");
+		expect(stdout).toBe("Password: \nlength 9\n");
 		const audit = readFileSync(join(server.folder, "audit.log"), "utf8");
 		expect(audit).not.toContain("tr0ub4dor");
 		expect(audit).toMatch(/"operation":"stdin".*"bytes":10/);
@@ -141,7 +141,10 @@ print("\\nd\\u00f6ne \\U0001f600|")
 			missed: 0,
 		});
 		const { stdout } = await server.outputOf(pid);
-		expect(stdout.split("\r")).toHaveLength(104);
+		expect(stdout).toBe("[##########] 100%\ndöne 😀|\n");
+		const raw = { pid, stripAnsi: false };
+		const written = await server.ok("process_get_output", raw);
+		expect(written.stdout.split("\r")).toHaveLength(104);
 	});
 
 	it("a program sets the title and moves the cursor", async () => {

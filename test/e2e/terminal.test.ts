@@ -53,7 +53,7 @@ open("/dev/tty", "w").write("mine\\n")`;
 			terminal: { cols: 300, rows: 24 },
 		});
 		await server.waitForEnd(pid);
-		const [line = "", more] = (await server.outputOf(pid)).stdout.split("\r\n");
+		const [line = "", more] = (await server.outputOf(pid)).stdout.split("\n");
 		const [names, ...rest] = JSON.parse(line);
 		expect(new Set(names).size).toBe(1);
 		expect(rest).toEqual([true, true, "xterm-256color", ["0", "1", "2", "3"]]);
@@ -69,7 +69,7 @@ open("/dev/tty", "w").write("mine\\n")`;
 			{ env: { TERM: "vt100" } },
 		);
 		await server.waitForEnd(pid);
-		expect((await server.outputOf(pid)).stdout).toBe("vt100\r\n");
+		expect((await server.outputOf(pid)).stdout).toBe("vt100\n");
 	});
 
 	it.each([
@@ -83,7 +83,7 @@ open("/dev/tty", "w").write("mine\\n")`;
 			terminal: { cols, rows },
 		});
 		await server.waitForEnd(pid);
-		expect((await server.outputOf(pid)).stdout).toBe(`${rows} ${cols}\r\n`);
+		expect((await server.outputOf(pid)).stdout).toBe(`${rows} ${cols}\n`);
 		const screen = await screenOf(server, pid);
 		expect(screen).toMatchObject({ cols, rows });
 	});
@@ -126,7 +126,7 @@ os.write(1, b"the end\\n")`;
 		expect(await server.waitForEnd(pid)).toMatchObject({ exitCode: 0 });
 		expect(memoryOf(server.pid)).toBeLessThan(before + 60);
 		const reply = await server.ok("process_get_output", { pid, tailLines: 1 });
-		expect(reply.stdout).toBe("the end\r\n");
+		expect(reply.stdout).toBe("the end\n");
 		// Each newline became two bytes.
 		expect(reply.cursor).toBe(`${1_000_000 * 101 + 9}.0`);
 		const screen = await screenOf(server, pid);
@@ -140,7 +140,7 @@ os.write(1, b"the end\\n")`;
 		const once = async (n: number) => {
 			const pid = await startInTerminal(server, "echo", [`hello ${n}`]);
 			await server.waitForEnd(pid);
-			expect((await server.outputOf(pid)).stdout).toBe(`hello ${n}\r\n`);
+			expect((await server.outputOf(pid)).stdout).toBe(`hello ${n}\n`);
 		};
 		await once(0);
 		const before = count();
@@ -204,7 +204,7 @@ time.sleep(600)`;
 		const pid = await startInTerminal(server, "sh", ["-c", script]);
 		await server.waitForEnd(pid);
 		const { stdout } = await server.waitForOutput(pid, "late");
-		expect(stdout).toBe("first\r\nlate\r\n");
+		expect(stdout).toBe("first\nlate\n");
 	});
 
 	it("is read where its output is not kept", async () => {
