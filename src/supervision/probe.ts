@@ -125,7 +125,7 @@ function probe(
 ): Check {
 	return (signal) =>
 		within(timeout, signal, async (ended) => {
-			let detail = "";
+			const met: string[] = [];
 			for (const host of hosts) {
 				const socket = connect({ host, port });
 				ended.addEventListener("abort", () => socket.destroy());
@@ -133,12 +133,15 @@ function probe(
 					await connected(socket);
 					return await judge(socket);
 				} catch (error) {
-					detail = `${host}:${port}: ${systemCode(error) ?? messageOf(error)}`;
+					const place = host.includes(":") ? `[${host}]` : host;
+					met.push(
+						`${place}:${port}: ${systemCode(error) ?? messageOf(error)}`,
+					);
 				} finally {
 					socket.destroy();
 				}
 			}
-			return { healthy: false, detail };
+			return { healthy: false, detail: met.join(", ") };
 		});
 }
 
