@@ -129,6 +129,17 @@ export class Gate {
 	}
 
 	/**
+	 * Counts a start, that an agent asks for, of what it holds a place for: restarts
+	 * that a service makes by itself are bounded by its policy, but an agent's are not.
+	 *
+	 * @throws ProcessError RATE_LIMIT_EXCEEDED
+	 */
+	countRestart(): void {
+		this.ledger.checkRate();
+		this.ledger.count();
+	}
+
+	/**
 	 * Judges once more what was admitted, for a service that is started again: by
 	 * every layer but those that count launches. It has no place of its own (see
 	 * `keepPlace`). The user is not asked again, so what had to be confirmed has to

@@ -89,10 +89,15 @@ export class LaunchLedger {
 		return { key, wait: oldest === undefined ? 0 : oldest + window - now };
 	}
 
-	/** Counts a launch and takes its place among the running ones. */
-	enter(agent: string): Release {
+	/** Counts a launch. */
+	count(): void {
 		this.#launches.push(this.now());
 		this.#total++;
+	}
+
+	/** Counts a launch and takes its place among the running ones. */
+	enter(agent: string): Release {
+		this.count();
 		this.#add(agent, 1);
 		let released = false;
 		return () => {

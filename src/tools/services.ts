@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ProcessError } from "../errors.ts";
+import { isOver } from "../supervision/restart.ts";
 import type { Service } from "../supervision/service.ts";
 import {
 	allowedToEnd,
@@ -165,7 +166,7 @@ export const processRestartService = defineTool({
 	name: "process_restart_service",
 	title: "Restart a service",
 	description:
-		"Ends a service's process with everything that it started, if it runs, and starts it anew with the same settings; also a service that waits for a restart, was stopped or has failed. The count of restarts in a row begins anew. Returns when the new process is started.",
+		"Ends a service's process with everything that it started, if it runs, and starts it anew with the same settings; also a service that waits for a restart, was stopped or has failed. The count of restarts in a row begins anew; it counts as a launch for the rate limit. Returns when the new process is started.",
 	kind: "ends",
 	input: z.strictObject({ serviceId }),
 	output: z.object({
@@ -177,6 +178,8 @@ export const processRestartService = defineTool({
 		const service = context.services.get(serviceId);
 		if (service.state === "running")
 			await allowedToEnd(service.process, false, context);
+		// What is over is admitted anew, and counted then.
+		if (!isOver(service.state)) context.manager.gate.countRestart();
 		const process = await service.restart(
 			manner(context, "process_restart_service", false, RESTART_GRACE),
 			context.ask,

@@ -42,7 +42,9 @@ describe("a launch that the user has to confirm", () => {
 		for (const hidden of ["\u202E", "\u001b"])
 			expect(question).not.toContain(hidden);
 		expect(question).toContain("\\u{202e}gnp.exe\\u001b[2J\\n");
-		const { stdout } = await server.outputOf(pid);
+		await server.waitForEnd(pid);
+		const exact = { pid, stripAnsi: false };
+		const { stdout } = await server.ok("process_get_output", exact);
 		expect(stdout).toBe("a b \u202Egnp.exe\u001b[2J\n\n");
 	});
 

@@ -134,4 +134,29 @@ describe.skipIf(process.platform === "win32")("a service", () => {
 		);
 		expect(view.restarts).toBe(0);
 	});
+
+	it("is started anew by an agent within the rate of launches only, and runs on beyond it", async () => {
+		await using server = await TestServer.start({
+			...CONFIG,
+			maxLaunchesPerMinute: 3,
+		});
+		const serviceId = "eager";
+		await server.ok("process_start_service", {
+			name: serviceId,
+			executable: "sleep",
+			args: ["600"],
+		});
+		for (const restarts of [1, 2])
+			expect(
+				await server.ok("process_restart_service", { serviceId }),
+			).toMatchObject({ restarts });
+		const refusal = await server.fails("process_restart_service", {
+			serviceId,
+		});
+		expect(refusal.code).toBe("RATE_LIMIT_EXCEEDED");
+		expect(await viewOf(server, serviceId)).toMatchObject({
+			state: "running",
+			restarts: 2,
+		});
+	});
 });
