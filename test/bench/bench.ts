@@ -5,7 +5,7 @@
  */
 import { cpus } from "node:os";
 import { Scratch } from "../support/server.ts";
-import { closeAll } from "./children.ts";
+import { closeAll, isClosing } from "./children.ts";
 import { measures } from "./measures/index.ts";
 import {
 	chosen,
@@ -29,6 +29,9 @@ for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const)
 		process.exit(EXIT_CODES[signal]);
 	});
 
+const QUICK =
+	"With --quick, a tenth of the runs and sizes that the names say: no figures to quote.";
+
 async function main(argv: readonly string[]): Promise<number> {
 	const options = parseOptions(argv);
 	if (options.help) {
@@ -39,14 +42,16 @@ async function main(argv: readonly string[]): Promise<number> {
 	await requireServer(options.command);
 	const { json } = options;
 	const table = new Table(wanted);
-	if (!json) console.log(`${table.head()}`);
+	if (!json) console.log(table.head());
 	const peers = startPeers();
 	const results: Result[] = [];
 	for (const measure of wanted) {
 		const result = await take(measure, { ...options, peers });
+		if (isClosing()) return 1;
 		results.push(result);
 		if (!json) console.log(table.row(result));
 	}
+	if (!json && options.quick) console.log(QUICK);
 	if (json) console.log(JSON.stringify(report(options, results), null, 2));
 	return results.some(({ status }) => status === "failed") ? 1 : 0;
 }

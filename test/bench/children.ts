@@ -1,5 +1,11 @@
 /** What was started and has not ended; a benchmark that is broken off ends all of it. */
 const open = new Set<AsyncDisposable>();
+let closing = false;
+
+/** Whether the benchmark was broken off: nothing more is to be started. */
+export function isClosing(): boolean {
+	return closing;
+}
 
 export function opened(child: AsyncDisposable): void {
 	open.add(child);
@@ -11,6 +17,7 @@ export function closed(child: AsyncDisposable): void {
 
 /** Ends everything that is still there. */
 export async function closeAll(): Promise<void> {
+	closing = true;
 	await Promise.allSettled(
 		[...open].map((child) => child[Symbol.asyncDispose]()),
 	);

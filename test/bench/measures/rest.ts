@@ -102,9 +102,10 @@ export const rest: readonly Measure[] = [
 			const { pid } = bench.session;
 			return {
 				async ours() {
+					const window = bench.size(WINDOW);
 					const before = voluntarySwitches(pid);
-					await Bun.sleep(bench.size(WINDOW));
-					return voluntarySwitches(pid) - before;
+					await Bun.sleep(window);
+					return ((voluntarySwitches(pid) - before) * WINDOW) / window;
 				},
 			};
 		},
