@@ -48,12 +48,29 @@ export async function cpuPercent(pid: number, ms: number): Promise<number> {
 	return ((cpuSeconds(pid) - used) / seconds) * 100;
 }
 
-/** How often its threads gave up the processor of themselves: each is the end of something that woke one. */
-export function voluntarySwitches(pid: number): number {
-	return readdirSync(`/proc/${pid}/task`).reduce(
-		(sum, thread) =>
-			sum +
-			field(`/proc/${pid}/task/${thread}/status`, "voluntary_ctxt_switches"),
+/** How often each thread has given up the processor of itself: each time something had woken it. */
+function voluntarySwitches(pid: number): ReadonlyMap<string, number> {
+	const threads = readdirSync(`/proc/${pid}/task`);
+	return new Map(
+		threads.flatMap((thread) => {
+			const path = `/proc/${pid}/task/${thread}/status`;
+			try {
+				return [[thread, field(path, "voluntary_ctxt_switches")] as const];
+			} catch {
+				// It has ended since.
+				return [];
+			}
+		}),
+	);
+}
+
+/** How often something wakes a process's threads within some milliseconds. */
+export async function wakes(pid: number, ms: number): Promise<number> {
+	const before = voluntarySwitches(pid);
+	await Bun.sleep(ms);
+	// Thread by thread, as what an ended one had counted is gone.
+	return [...voluntarySwitches(pid)].reduce(
+		(sum, [thread, count]) => sum + count - (before.get(thread) ?? 0),
 		0,
 	);
 }

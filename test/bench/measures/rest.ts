@@ -1,9 +1,4 @@
-import {
-	cpuPercent,
-	requireProc,
-	residentMB,
-	voluntarySwitches,
-} from "../figures.ts";
+import { cpuPercent, requireProc, residentMB, wakes } from "../figures.ts";
 import type { Bench, Measure, Side } from "../measure.ts";
 import { ended, start, startAll } from "../processes.ts";
 import { SLEEP, TRUE } from "../programs.ts";
@@ -99,14 +94,10 @@ export const rest: readonly Measure[] = [
 		targets: [{ is: "at most", value: 10 }],
 		async prepare(bench) {
 			await idle(bench);
-			const { pid } = bench.session;
+			const window = bench.size(WINDOW);
 			return {
-				async ours() {
-					const window = bench.size(WINDOW);
-					const before = voluntarySwitches(pid);
-					await Bun.sleep(window);
-					return ((voluntarySwitches(pid) - before) * WINDOW) / window;
-				},
+				ours: async () =>
+					((await wakes(bench.session.pid, window)) * WINDOW) / window,
 			};
 		},
 	},
