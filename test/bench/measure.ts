@@ -22,8 +22,6 @@ export interface Measure {
 	/** How often each side is run; the median counts. */
 	readonly runs: number;
 	readonly targets: readonly Target[];
-	/** What the column "bare" is, where it is not a program with Bun.spawn. */
-	readonly bareIs?: string;
 	/** Makes ready what is not to be measured. Throws NotMeasured where the server or the machine can't. */
 	prepare(bench: Bench): Promise<Sides> | Sides;
 }

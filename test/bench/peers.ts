@@ -16,6 +16,10 @@ export class Peer implements AsyncDisposable {
 		opened(this);
 	}
 
+	get pid(): number {
+		return this.#child.pid;
+	}
+
 	/** Milliseconds that a task took; one at a time. */
 	async run(task: Task): Promise<number> {
 		this.#child.stdin.write(`${JSON.stringify(task)}\n`);

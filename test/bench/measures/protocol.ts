@@ -82,7 +82,6 @@ export const protocol: readonly Measure[] = [
 		unit: "ms",
 		runs: 50,
 		targets: [{ is: "at most", value: 1.2, of: "bare" }],
-		bareIs: "the same calls in a row",
 		async prepare({ session }) {
 			session.require("process_get_status");
 			const pid = await start(session, SLEEP);
