@@ -50,9 +50,17 @@ export const processAddToGroup = defineTool({
 	kind: "feeds",
 	input: z.strictObject({ groupId, pid }),
 	output: z.object({ groupId, pid }),
-	run({ groupId, pid }, { manager, groups, agent }) {
+	run({ groupId, pid }, { manager, groups, services, agent }) {
 		const group = groups.get(groupId);
 		const process = manager.get(pid);
+		const service = services.of(process);
+		if (service)
+			throw new ProcessError(
+				"INVALID_ARGUMENT",
+				`pid: process ${pid} is a service's, whose processes change, so it can't be in a group`,
+				"Start the program with process_start to group it; process_stop_service ends a service.",
+				{ field: "pid" },
+			);
 		const isNew = !group.members.includes(process);
 		groups.add(groupId, process);
 		if (isNew) manager.journal.grouped(group, agent, process);

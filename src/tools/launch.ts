@@ -130,7 +130,8 @@ export const processStart = defineTool({
 			);
 		}
 		const keepOutput = group?.pipeline === true;
-		const request = { ...input, agent, keepOutput };
+		const source = isFed ? group.members.at(-1) : undefined;
+		const request = { ...input, agent, keepOutput, source };
 		const { process, warnings } = await manager.start(request, ask);
 		if (group) await enter(group, process, context);
 		const from = { stdout: 0, stderr: 0 };

@@ -4,6 +4,7 @@ import { ProcessError, shorten } from "../errors.ts";
 import type { ManagedProcess } from "../process/process.ts";
 import { type Cursor, formatCursor, readOutput } from "../process/reader.ts";
 import { WAIT_EVENTS, type WaitConditions, waitFor } from "../process/wait.ts";
+import { pipedAway } from "../supervision/pipeline.ts";
 import {
 	dropped,
 	exitCode,
@@ -244,6 +245,9 @@ export const processWait = defineTool({
 			context,
 		);
 		if (needsOutput(input)) requireCaptured(process, context.manager.config);
+		// What somebody waits for is not to be held back.
+		if (process.pipedTo === undefined) await process.freeOutput();
+		else if (needsOutput(input)) throw pipedAway(process);
 		const from = cursor ?? { stdout: 0, stderr: 0 };
 		const wanted = { ...prepare(input), from };
 		const result = await resultOf(process, wanted, context);

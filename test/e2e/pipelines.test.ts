@@ -105,8 +105,9 @@ describe("a pipeline", () => {
 		expect(await server.waitForEnd(yes)).toMatchObject({
 			termination: { signal: "SIGPIPE" },
 		});
+		const isPiped = way === "started with groupId";
 		expect(await membersOf(server, groupId)).toMatchObject([
-			{ exitCode: 141, flow: "broken" },
+			{ exitCode: 141, flow: isPiped ? "piped" : "broken" },
 			{ exitCode: 0 },
 		]);
 	});
@@ -147,11 +148,15 @@ describe("a pipeline", () => {
 		expect((await server.outputOf(pids[2] ?? 0)).stdout).toBe(
 			shell.stdout.toString(),
 		);
-		expect(most - before).toBeLessThan(2 * BUFFER + 16 * 2 ** 20);
+		const isPiped = way === "started with groupId";
+		// What the server reads itself leaves the runtime garbage beside the buffers.
+		const garbage = (isPiped ? 30 : 150) * 2 ** 20;
+		expect(most - before).toBeLessThan(2 * BUFFER + 16 * 2 ** 20 + garbage);
 		expect(took).toBeLessThan(shellTook * 10);
+		const flow = isPiped ? "piped" : "ended";
 		expect(await membersOf(server, groupId)).toMatchObject([
-			{ bytesPassed: size, flow: "ended" },
-			{ bytesPassed: size, flow: "ended" },
+			{ bytesPassed: size, flow },
+			{ bytesPassed: size, flow },
 			{ flow: "waiting" },
 		]);
 	});
@@ -167,14 +172,14 @@ describe("a pipeline", () => {
 			args: ["-c", "20000000", "/dev/zero"],
 			groupId,
 		});
-		await eventually(async () => {
-			const [{ flow }] = await membersOf(server, groupId);
-			return flow === "held" || undefined;
-		}, "it to be held");
 		expect(await server.ok("process_get_output", { pid })).toMatchObject({
 			state: "running",
 			dropped: { stdout: 0 },
 		});
+		await eventually(async () => {
+			const [{ flow }] = await membersOf(server, groupId);
+			return flow === "held" || undefined;
+		}, "it to be held");
 		const hash = await server.ok("process_start", {
 			executable: "sha256sum",
 			groupId,
