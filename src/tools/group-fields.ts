@@ -22,7 +22,7 @@ export const group = z.object({
 					.int()
 					.optional()
 					.describe(
-						"In a pipeline: bytes that the next stage has taken. With flow piped, which the server does not see: all that this stage and its children wrote, files too, less its stderr; absent where unknown.",
+						"In a pipeline: bytes that the next stage has taken. With flow piped, which the server does not see: all that this stage and its children wrote, files too, less its stderr, as last seen (once a second) if it has ended; absent where unknown.",
 					),
 				flow: z
 					.enum(["waiting", "held", ...FLOWS])

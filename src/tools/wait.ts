@@ -144,6 +144,8 @@ export async function resultOf(
 ) {
 	const { config } = context.manager;
 	if (wanted.port !== undefined) requirePorts(process);
+	// What somebody waits for is not to be held back.
+	await process.freeOutput();
 	const stop = tellProgress(process, wanted.timeout, context);
 	try {
 		const { event, match, until, elapsedMs } = await waitFor(
@@ -245,9 +247,8 @@ export const processWait = defineTool({
 			context,
 		);
 		if (needsOutput(input)) requireCaptured(process, context.manager.config);
-		// What somebody waits for is not to be held back.
-		if (process.pipedTo === undefined) await process.freeOutput();
-		else if (needsOutput(input)) throw pipedAway(process);
+		if (needsOutput(input) && process.pipedTo !== undefined)
+			throw pipedAway(process);
 		const from = cursor ?? { stdout: 0, stderr: 0 };
 		const wanted = { ...prepare(input), from };
 		const result = await resultOf(process, wanted, context);

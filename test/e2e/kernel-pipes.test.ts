@@ -134,14 +134,9 @@ describe.skipIf(process.platform !== "linux")(
 		it("ends its input only when a grandchild of the stage before closes it", async () => {
 			await using server = await TestServer.start(CONFIG);
 			const groupId = await pipeline(server);
-			const script = "(read line; echo late) <&3 & echo early";
-			const first = await stage(
-				server,
-				groupId,
-				"sh",
-				"-c",
-				`exec 3<&0; ${script}`,
-			);
+			const script = "sleep 60 & echo early";
+			const first = await stage(server, groupId, "sh", "-c", script);
+			await server.waitForEnd(first);
 			const cat = await stage(server, groupId, "cat");
 			await eventually(async () => {
 				const { stdout } = await server.ok("process_get_output", { pid: cat });
@@ -168,6 +163,65 @@ describe.skipIf(process.platform !== "linux")(
 			expect(
 				await server.ok("process_terminate_group", { groupId }),
 			).toMatchObject({ terminatedPids: [yes, sleep], survivors: [] });
+		});
+
+		it("reads its end where one that wrote nothing ends, or closes its output", async () => {
+			await using server = await TestServer.start(CONFIG);
+			const groupId = await pipeline(server);
+			await stage(server, groupId, "sh", "-c", "exec >&-; exec sleep 60");
+			const count = await stage(server, groupId, "wc", "-c");
+			expect((await server.outputOf(count)).stdout.trim()).toBe("0");
+		});
+
+		it("ends the one before with a broken pipe when it closes its input but lives on", async () => {
+			await using server = await TestServer.start(CONFIG);
+			const groupId = await pipeline(server);
+			const yes = await stage(server, groupId, "yes");
+			const deaf = await stage(
+				server,
+				groupId,
+				"sh",
+				"-c",
+				"exec <&-; exec sleep 60",
+			);
+			expect(await server.waitForEnd(yes)).toMatchObject({
+				termination: { signal: "SIGPIPE" },
+			});
+			expect(
+				await server.ok("process_get_status", { pid: deaf }),
+			).toMatchObject({ state: "running" });
+		});
+
+		it("is fed while the one before writes much to its standard error", async () => {
+			await using server = await TestServer.start(CONFIG);
+			const groupId = await pipeline(server);
+			const loud = "head -c 20000000 /dev/zero >&2; echo done";
+			const first = await stage(server, groupId, "sh", "-c", loud);
+			const cat = await stage(server, groupId, "cat");
+			await server.waitForEnd(cat);
+			expect(await server.outputOf(cat)).toMatchObject({ stdout: "done\n" });
+			expect(
+				await server.ok("process_get_output", {
+					pid: first,
+					stream: "stderr",
+					maxBytes: 1,
+				}),
+			).toMatchObject({ dropped: { stderr: 20_000_000 - 2 ** 20 } });
+		});
+
+		it("is one of three that start at the same time", async () => {
+			await using server = await TestServer.start(CONFIG);
+			const groupId = await pipeline(server);
+			const first = await stage(server, groupId, "seq", "300000");
+			const cats = await Promise.all(
+				[1, 2, 3].map(() => stage(server, groupId, "cat")),
+			);
+			const { groups } = await server.ok("process_list");
+			const pids = groups[0].members.map(({ pid }: { pid: number }) => pid);
+			expect(pids.toSorted()).toEqual([first, ...cats].toSorted());
+			const { stdout } = await server.outputOf(pids.at(-1) ?? 0);
+			expect(stdout).toEndWith("\n300000\n");
+			expect(stdout.length).toBe(1_988_895);
 		});
 
 		it("ends both its neighbours when it is killed", async () => {
@@ -217,6 +271,24 @@ describe.skipIf(process.platform !== "linux")(
 		});
 	},
 );
+
+describe("process_wait", () => {
+	it("sets a last stage free whose output nobody reads", async () => {
+		await using server = await TestServer.start(CONFIG);
+		const groupId = await pipeline(server);
+		const pid = await stage(
+			server,
+			groupId,
+			"head",
+			"-c",
+			"9000000",
+			"/dev/zero",
+		);
+		expect(
+			await server.ok("process_wait", { pid, timeout: 20_000 }),
+		).toMatchObject({ event: "exit", exitCode: 0 });
+	});
+});
 
 describe("process_add_to_group", () => {
 	it("refuses a service's process", async () => {
