@@ -289,18 +289,3 @@ describe("process_wait", () => {
 		).toMatchObject({ event: "exit", exitCode: 0 });
 	});
 });
-
-describe("process_add_to_group", () => {
-	it("refuses a service's process", async () => {
-		await using server = await TestServer.start(CONFIG);
-		const groupId = await pipeline(server);
-		const { pid } = await server.ok("process_start_service", {
-			name: "web",
-			executable: "sleep",
-			args: ["60"],
-		});
-		expect(
-			await server.fails("process_add_to_group", { groupId, pid }),
-		).toMatchObject({ code: "INVALID_ARGUMENT", details: { field: "pid" } });
-	});
-});
