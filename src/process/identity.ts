@@ -1,6 +1,6 @@
 import type { LaunchRequest } from "../security/attempt.ts";
 import type { Admitted } from "../security/gate.ts";
-import type { Identity } from "./process.ts";
+import type { Identity, ManagedProcess } from "./process.ts";
 import type { TerminalSize } from "./terminal.ts";
 
 /** What somebody wants started, and how. */
@@ -16,6 +16,8 @@ export interface StartRequest extends LaunchRequest {
 	readonly terminal?: TerminalSize | undefined;
 	/** Have its standard output wait for a reader rather than drop any of it. */
 	readonly keepOutput?: boolean | undefined;
+	/** The process before it in a pipeline, whose standard output it may be given as its input. */
+	readonly source?: ManagedProcess | undefined;
 }
 
 /**

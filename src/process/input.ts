@@ -30,6 +30,7 @@ export function openInput(process: ManagedProcess): InputStream {
 	const { pid, state, stdin } = process;
 	if (state !== "running")
 		throw noStdin(pid, "the process has ended", 0, "Start it anew.");
+	if (process.fedBy !== undefined) throw fed(pid, process.fedBy);
 	if (!stdin)
 		throw noStdin(
 			pid,
@@ -38,14 +39,16 @@ export function openInput(process: ManagedProcess): InputStream {
 			"Start it anew without closeStdin.",
 		);
 	if (stdin.closed) throw noStdin(pid, "it is closed");
-	if (process.fedBy !== undefined)
-		throw noStdin(
-			pid,
-			`process ${process.fedBy} feeds it, before it in a pipeline`,
-			0,
-			"Write to the pipeline's first stage.",
-		);
 	return stdin;
+}
+
+function fed(pid: number, by: number): ProcessError {
+	return noStdin(
+		pid,
+		`process ${by} feeds it, before it in a pipeline`,
+		0,
+		"Write to the pipeline's first stage.",
+	);
 }
 
 const CLOSED =

@@ -123,7 +123,7 @@ export class Journal {
 		from: ManagedProcess,
 		joint: {
 			readonly flow: string;
-			readonly bytes: number;
+			readonly bytes: number | undefined;
 			readonly reason: string | undefined;
 		},
 	): void {
@@ -132,7 +132,7 @@ export class Journal {
 			operation: "stdin",
 			result: joint.flow,
 			reason: `from process ${from.pid}${joint.reason === undefined ? "" : `: ${joint.reason}`}`,
-			bytes: joint.bytes,
+			...(joint.bytes !== undefined && { bytes: joint.bytes }),
 		});
 	}
 

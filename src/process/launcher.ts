@@ -11,8 +11,14 @@ import type { Admitted } from "../security/gate.ts";
 import type { Limits } from "../security/resources.ts";
 import { isCompiled } from "../security/self.ts";
 import { launchFailure } from "./launch-failure.ts";
+import {
+	type OutputStream,
+	outputOf,
+	type UnreadPipe,
+	unreadOf,
+} from "./output-pipe.ts";
 import { type InputStream, PipeInput, SinkInput } from "./stdin.ts";
-import { ProcessTerminal, type TerminalSize } from "./terminal.ts";
+import { ProcessTerminal, type TerminalSize, termOf } from "./terminal.ts";
 import { requireUnchanged } from "./unchanged.ts";
 
 /** How a process ended, as the system tells it. */
@@ -31,17 +37,12 @@ export interface Launched {
 	readonly tree: Tree;
 	readonly stdin: InputStream | undefined;
 	readonly stdout: OutputStream | undefined;
+	/** Standard output that is not read yet, in place of `stdout`. */
+	readonly unread?: UnreadPipe | undefined;
 	readonly stderr: OutputStream | undefined;
 	/** What its streams are, where it was given one: all it writes is `stdout`. */
 	readonly terminal?: ProcessTerminal;
 	readonly exited: Promise<Exit>;
-}
-
-/** The read end of a child's output. */
-export interface OutputStream {
-	readonly chunks: ReadableStream<Uint8Array>;
-	/** Gives the descriptor back, once the stream is no longer read. */
-	close(): void;
 }
 
 export interface StreamOptions {
@@ -51,6 +52,10 @@ export interface StreamOptions {
 	readonly merge?: boolean;
 	/** Give it a standard input that can be written; otherwise it reads its end at once. */
 	readonly input: boolean;
+	/** Its standard input in place of that: what another child writes. */
+	readonly source?: UnreadPipe | undefined;
+	/** Leave its standard output unread for now, where there are kernel pipes. */
+	readonly unread?: boolean;
 	/** Give it a terminal of this size for its streams. */
 	readonly terminal?: TerminalSize | undefined;
 	/** Limits that the system may hold it to by itself, as far as it can. */
@@ -91,7 +96,10 @@ export function launch(
 			: { child: write, ours: read };
 	};
 	try {
-		const stdin = join(options.input, true);
+		const { source } = options;
+		const stdin: Joint = source
+			? { child: source.fd, ours: undefined }
+			: join(options.input, true);
 		const stdout = join(options.capture, false);
 		const stderr =
 			options.capture && options.merge
@@ -106,12 +114,15 @@ export function launch(
 		opened.length = 0;
 		const given = new Set([stdin.child, stdout.child, stderr.child]);
 		for (const end of given) if (typeof end === "number") closeSync(end);
+		source?.leave();
+		const unread = options.unread ? unreadOf(stdout.ours, pipes) : undefined;
 		return {
 			pid: child.pid,
 			tree: enclosure.track(child.pid),
 			stdin: inputOf(stdin, child.stdin, pipes),
-			stdout: outputOf(stdout, child.stdout),
-			stderr: outputOf(stderr, child.stderr),
+			stdout: unread ? undefined : outputOf(stdout.ours, child.stdout),
+			unread,
+			stderr: outputOf(stderr.ours, child.stderr),
 			exited: child.exited.then((code) => {
 				platform.reaped(child.pid);
 				return exitOf(child, code);
@@ -244,16 +255,9 @@ function spawnIn(enclosure: Enclosure, admitted: Admitted, stdio: Stdio) {
 		? Bun.spawn(cmd, { ...common, env, stdio })
 		: Bun.spawn(cmd, {
 				...common,
-				env: { ...env, TERM: termOf(env) },
+				env: { ...env, TERM: termOf(env.TERM) },
 				terminal: stdio,
 			});
-}
-
-/** What kind of terminal it is; what the server's own environment says is true of another one. */
-function termOf({ TERM }: Admitted["env"]): string {
-	return TERM === undefined || TERM === process.env.TERM
-		? "xterm-256color"
-		: TERM;
 }
 
 type Child = ReturnType<typeof spawnIn>;
@@ -266,17 +270,6 @@ function inputOf(
 	if (ours !== undefined && pipes)
 		return new PipeInput(ours, pipes.atomicBytes, pipes.widen);
 	return stdin && typeof stdin === "object" ? new SinkInput(stdin) : undefined;
-}
-
-function outputOf(
-	{ ours }: Joint,
-	stream: Child["stdout"],
-): OutputStream | undefined {
-	if (ours !== undefined)
-		return { chunks: Bun.file(ours).stream(), close: () => closeSync(ours) };
-	return stream && typeof stream === "object"
-		? { chunks: stream, close() {} }
-		: undefined;
 }
 
 function exitOf(child: Child, exitCode: number): Exit {

@@ -17,6 +17,7 @@ import { launch } from "./launcher.ts";
 import { Listeners } from "./listeners.ts";
 import { Monitor } from "./monitor.ts";
 import { OrphanKeeper } from "./orphans.ts";
+import { join, pipesOf } from "./piping.ts";
 import { ManagedProcess } from "./process.ts";
 import { InputClosedError } from "./stdin.ts";
 import { checkTerminal } from "./terminal.ts";
@@ -122,7 +123,8 @@ export class ProcessManager {
 			const strict = this.config.strictResourceEnforcement;
 			const limits = limitsForSystem(admitted.limits, strict);
 			const { terminal, mergeStderr: merge = false } = request;
-			const streams = { capture, merge, input, limits, terminal };
+			const pipes = pipesOf(request, this.config);
+			const streams = { capture, merge, input, limits, terminal, ...pipes };
 			const launched = launch(admitted, streams, this.platform);
 			const process = new ManagedProcess(
 				identityOf(
@@ -135,6 +137,7 @@ export class ProcessManager {
 				(expired, cause, message) =>
 					void this.#endByServer(expired, cause, message),
 			);
+			if (pipes.source) join(request.source, process);
 			if (request.keepOutput) process.stdout.keep();
 			// A pid that comes again is another process's.
 			this.#forget(this.#processes.get(process.pid));

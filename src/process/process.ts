@@ -1,7 +1,8 @@
 import type { Limits } from "../security/resources.ts";
-import type { Exit, Launched, OutputStream } from "./launcher.ts";
+import type { Exit, Launched } from "./launcher.ts";
 import { Listeners } from "./listeners.ts";
 import { OutputRing } from "./output.ts";
+import type { OutputStream } from "./output-pipe.ts";
 import type { InputStream } from "./stdin.ts";
 import {
 	type Blame,
@@ -9,19 +10,12 @@ import {
 	causeOfDeath,
 	explain,
 	type State,
+	type Status,
 	stateOf,
 	type Termination,
 } from "./termination.ts";
 import { after, type Cancel, settlesWithin } from "./timer.ts";
 import { turns } from "./turns.ts";
-
-export type Status =
-	| { readonly state: "running" }
-	| {
-			readonly state: "stopped" | "crashed";
-			readonly termination: Termination;
-			readonly exit: Exit;
-	  };
 
 /** What a process is known by from its start to its being forgotten. */
 export interface Identity {
@@ -71,6 +65,8 @@ export class ManagedProcess {
 	fedBy: number | undefined;
 	/** Told of its end. */
 	readonly changed = new Listeners();
+	/** The process that has this one's standard output as its input, by a kernel pipe. */
+	#pipedTo: number | undefined;
 
 	#status: Status = { state: "running" };
 	#blame: Blame | undefined;
@@ -81,6 +77,10 @@ export class ManagedProcess {
 	/** Chunks of output so far; it stands still when the pipes are empty. */
 	#chunks = 0;
 	#cutOutput: () => void = () => {};
+	readonly #unread: Launched["unread"];
+	#opened: Promise<void> = Promise.resolve();
+	/** What resolves once the streams that are read have ended. */
+	readonly #reading: Promise<void>[] = [];
 
 	/**
 	 * @param capacity bytes of output kept for each stream
@@ -96,18 +96,15 @@ export class ManagedProcess {
 		this.startedAt = new Date();
 		this.stdin = launched.stdin;
 		this.terminal = launched.terminal;
-		this.captured = launched.stdout !== undefined;
+		this.#unread = launched.unread;
+		this.captured = (launched.stdout ?? launched.unread) !== undefined;
 		this.isMerged = this.captured && launched.stderr === undefined;
 		this.stdout = new OutputRing(capacity);
 		this.stderr = new OutputRing(capacity);
 		this.tree = launched.tree;
-		const read = Promise.all([
-			this.#pump(launched.stdout, this.stdout, (cut) => {
-				this.#cutOutput = cut;
-			}),
-			this.#pump(launched.stderr, this.stderr),
-		]);
-		this.ended = launched.exited.then((exit) => this.#finish(exit, read));
+		if (!launched.unread) this.#readOutput(launched.stdout);
+		this.#reading.push(this.#pump(launched.stderr, this.stderr));
+		this.ended = launched.exited.then((exit) => this.#finish(exit));
 		this.gone = this.ended.then(() => this.#outlast());
 		for (const cause of ["timeout", "lifetime"] as const) {
 			const delay = identity.deadlines[cause];
@@ -156,14 +153,14 @@ export class ManagedProcess {
 		this.#blame = { cause, message: `${this.#blame.message}, ${more}` };
 	}
 
-	async #finish(exit: Exit, read: Promise<unknown>): Promise<void> {
+	async #finish(exit: Exit): Promise<void> {
 		const endedAt = new Date();
 		this.#end = performance.now();
 		// Whatever is said from now on did not end it.
 		const blame = this.#blame ?? causeOfDeath(exit, this.tree, this.identity);
 		// In a pipeline what it left behind may read on.
 		if (this.fedBy === undefined) this.stdin?.close();
-		await this.#drain(read);
+		await this.#drain();
 		const termination = explain(exit, blame, endedAt);
 		this.#status = { state: stateOf(termination), termination, exit };
 		this.changed.call();
@@ -192,11 +189,59 @@ export class ManagedProcess {
 		}
 		for (const cancel of this.#timers) cancel();
 		this.stdin?.close();
+		// What it left in its pipe is kept as any process's is, without the pipe.
+		void this.openOutput();
+	}
+
+	/** Its standard output, as long as nobody reads it: what another child may have as its input. */
+	get unread(): Launched["unread"] {
+		return this.#unread?.isHere ? this.#unread : undefined;
+	}
+
+	/** Pid of the process that reads its standard output in place of this server. */
+	get pipedTo(): number | undefined {
+		return this.#pipedTo;
+	}
+
+	/** Its standard output was left to another process. */
+	pipeTo(pid: number): void {
+		this.#pipedTo = pid;
+		this.stdout.finish();
+	}
+
+	/**
+	 * Has its standard output read here, from its first byte, if nobody reads it yet.
+	 * Resolves when what waited in the pipe can be read, or nothing did.
+	 */
+	openOutput(): Promise<void> {
+		const stream = this.#unread?.take();
+		if (stream) {
+			this.#readOutput(stream);
+			this.#opened = this.#drain();
+		}
+		return this.#opened;
+	}
+
+	/**
+	 * Has nothing hold it back any more: what it writes is read, and the oldest of it
+	 * dropped as for any process. For who waits for its end.
+	 */
+	async freeOutput(): Promise<void> {
+		this.stdout.hold?.free();
+		await this.openOutput();
+	}
+
+	#readOutput(stream: OutputStream | undefined): void {
+		const read = this.#pump(stream, this.stdout, (cut) => {
+			this.#cutOutput = cut;
+		});
+		this.#reading.push(read);
 	}
 
 	/** Reads its standard output no more: whoever writes to it finds a broken pipe, as in a shell. */
 	closeOutput(): void {
 		this.#cutOutput();
+		this.#unread?.close();
 		this.stdout.hold?.take(Number.POSITIVE_INFINITY);
 	}
 
@@ -210,7 +255,8 @@ export class ManagedProcess {
 	 * Waits for what the process wrote before it ended. The end of its streams
 	 * would be too much to wait for: a descendant may hold them for hours.
 	 */
-	async #drain(read: Promise<unknown>): Promise<void> {
+	async #drain(): Promise<void> {
+		const read = Promise.all(this.#reading);
 		const limit = performance.now() + LONGEST_DRAIN;
 		let before: number;
 		do {

@@ -178,3 +178,10 @@ function checkLines(
 		start = end;
 	}
 }
+
+/** What kind of terminal it is; what the server's own environment says is true of another one. */
+export function termOf(asked: string | undefined): string {
+	return asked === undefined || asked === process.env.TERM
+		? "xterm-256color"
+		: asked;
+}

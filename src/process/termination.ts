@@ -90,3 +90,12 @@ export function stateOf({
 	const succeeded = cause === "exited" && exitCode === 0;
 	return asked || succeeded ? "stopped" : "crashed";
 }
+
+/** Whether it runs, and how it ended. */
+export type Status =
+	| { readonly state: "running" }
+	| {
+			readonly state: "stopped" | "crashed";
+			readonly termination: Termination;
+			readonly exit: Exit;
+	  };

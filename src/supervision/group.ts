@@ -1,7 +1,13 @@
 import { ProcessError } from "../errors.ts";
 import type { ProcessManager } from "../process/manager.ts";
 import type { ManagedProcess } from "../process/process.ts";
-import { checkCanFeed, checkPipelinesAllowed, Joint } from "./pipeline.ts";
+import {
+	checkCanFeed,
+	checkPipelinesAllowed,
+	Joint,
+	KernelPassage,
+	type Passage,
+} from "./pipeline.ts";
 
 /** Groups at one time; the oldest in which nothing runs makes room for a new one. */
 const MOST_GROUPS = 100;
@@ -28,7 +34,7 @@ interface Entry extends Group {
 export class Groups {
 	readonly #groups = new Map<string, Entry>();
 	readonly #of = new WeakMap<ManagedProcess, Entry>();
-	readonly #joints = new WeakMap<ManagedProcess, Joint>();
+	readonly #joints = new WeakMap<ManagedProcess, Passage>();
 	#count = 0;
 
 	constructor(private readonly manager: ProcessManager) {
@@ -60,7 +66,7 @@ export class Groups {
 	}
 
 	/** What passes from a stage to the next one; undefined where there is none yet. */
-	jointOf(process: ManagedProcess): Joint | undefined {
+	jointOf(process: ManagedProcess): Passage | undefined {
 		return this.#joints.get(process);
 	}
 
@@ -71,20 +77,25 @@ export class Groups {
 	 */
 	checkOpen(id: string): Group {
 		const group = this.#get(id);
+		this.#checkOpen(group, false);
+		return group;
+	}
+
+	#checkOpen(group: Entry, isPiped: boolean): void {
+		const { id } = group;
 		if (group.ending > 0)
 			throw invalid(
 				`group ${id} is being terminated`,
 				"Wait until that is done, or make another group.",
 			);
-		if (!group.pipeline) return group;
+		if (!group.pipeline) return;
 		if (group.members.length >= MOST_STAGES)
 			throw invalid(
 				`pipeline ${id} has ${MOST_STAGES} stages already`,
 				"Make another group.",
 			);
 		const last = group.members.at(-1);
-		if (last) checkCanFeed(last);
-		return group;
+		if (last && !isPiped) checkCanFeed(last);
 	}
 
 	/**
@@ -99,15 +110,16 @@ export class Groups {
 		const before = this.#of.get(process);
 		if (before === group && !group.pipeline) return;
 		if (before) throw isMember(process, before, group);
-		this.checkOpen(id);
+		const last = group.members.at(-1);
+		const isPiped = last?.pipedTo === process.pid && process.fedBy === last.pid;
+		this.#checkOpen(group, isPiped);
 		if (group.pipeline && process.terminal)
 			throw invalid(
 				`process ${process.pid} runs in a terminal, and stages of a pipeline need pipes`,
 				"Start it anew without terminal.",
 				"pid",
 			);
-		const last = group.members.at(-1);
-		if (group.pipeline && last) this.#join(last, process);
+		if (group.pipeline && last) this.#join(last, process, isPiped);
 		if (group.pipeline) process.stdout.keep();
 		group.members.push(process);
 		this.#of.set(process, group);
@@ -124,8 +136,10 @@ export class Groups {
 		}
 	}
 
-	#join(from: ManagedProcess, to: ManagedProcess): void {
-		const joint = new Joint(from, to, this.manager.config);
+	#join(from: ManagedProcess, to: ManagedProcess, isPiped: boolean): void {
+		const joint = isPiped
+			? new KernelPassage(to)
+			: new Joint(from, to, this.manager.config);
 		this.#joints.set(from, joint);
 		void joint.done.then(() => this.manager.journal.passed(to, from, joint));
 	}
@@ -161,7 +175,11 @@ export class Groups {
 			);
 			if (!isIdle || group.ending > 0) continue;
 			this.#groups.delete(group.id);
-			for (const member of group.members) this.#of.delete(member);
+			for (const member of group.members) {
+				this.#of.delete(member);
+				// No next stage can come for what is held for one.
+				void member.freeOutput();
+			}
 			return;
 		}
 		throw new ProcessError(

@@ -7,7 +7,13 @@ import type { InputStream } from "../process/stdin.ts";
 import { incompleteTail } from "../process/text.ts";
 
 /** What becomes of a stage's output on its way to the next stage. */
-export const FLOWS = ["passing", "ended", "broken", "refused"] as const;
+export const FLOWS = [
+	"piped",
+	"passing",
+	"ended",
+	"broken",
+	"refused",
+] as const;
 export type Flow = (typeof FLOWS)[number];
 
 type InputPolicy = Pick<Config, "allowStdinInput" | "blockBinaryStdin">;
@@ -23,7 +29,9 @@ export function checkPipelinesAllowed(config: InputPolicy): void {
 }
 
 /** @throws ProcessError OUTPUT_NOT_CAPTURED or PIPELINE_DATA_LOST where nothing can follow a stage */
-export function checkCanFeed({ pid, captured, stdout }: ManagedProcess): void {
+export function checkCanFeed(process: ManagedProcess): void {
+	const { pid, captured, stdout } = process;
+	if (process.pipedTo !== undefined) throw pipedAway(process);
 	if (!captured) {
 		throw new ProcessError(
 			"OUTPUT_NOT_CAPTURED",
@@ -41,8 +49,51 @@ export function checkCanFeed({ pid, captured, stdout }: ManagedProcess): void {
 	);
 }
 
+/** Who wants to read what another process reads. */
+export function pipedAway({ pid, pipedTo }: ManagedProcess): ProcessError {
+	return new ProcessError(
+		"OUTPUT_NOT_CAPTURED",
+		`Standard output of process ${pid} was not captured: it feeds process ${pipedTo} through a pipe`,
+		"Read the last stage's output, or stream: stderr of this one. To read in between, add stages with process_add_to_group.",
+		{ pid, pipedTo },
+	);
+}
+
+/**
+ * Has a process's standard output read here, if it isn't yet.
+ *
+ * @throws ProcessError OUTPUT_NOT_CAPTURED where another process reads it
+ */
+export function openOutput(process: ManagedProcess): Promise<void> {
+	if (process.pipedTo !== undefined) throw pipedAway(process);
+	return process.openOutput();
+}
+
+/** What passes from one stage to the next. */
+export interface Passage {
+	readonly flow: Flow;
+	/** Bytes that the next stage has taken; undefined where only the system sees them. */
+	readonly bytes: number | undefined;
+	/** Why it was cut. */
+	readonly reason: string | undefined;
+	/** Resolves when nothing passes any more; never rejects. */
+	readonly done: Promise<void>;
+}
+
+/** What passes by a kernel pipe between two children; the server has no part in it. */
+export class KernelPassage implements Passage {
+	readonly flow = "piped";
+	readonly bytes = undefined;
+	readonly reason = undefined;
+	readonly done: Promise<void>;
+
+	constructor(to: ManagedProcess) {
+		this.done = to.ended;
+	}
+}
+
 /** One stage's standard output on its way to the next one's standard input, from its first byte. */
-export class Joint {
+export class Joint implements Passage {
 	#flow: Flow = "passing";
 	#bytes = 0;
 	#reason: string | undefined;
@@ -59,6 +110,7 @@ export class Joint {
 		const input = openInput(to);
 		to.fedBy = from.pid;
 		from.stdout.keep().claim();
+		void from.openOutput();
 		void to.gone.then(() => this.#stop("broken"));
 		const text = config.blockBinaryStdin ? new TextCheck() : undefined;
 		this.done = this.#run(input, text).catch((error: unknown) => {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { ProcessManager } from "../process/manager.ts";
 import type { ManagedProcess } from "../process/process.ts";
 import type { Groups } from "../supervision/group.ts";
 import { FLOWS } from "../supervision/pipeline.ts";
@@ -20,12 +21,14 @@ export const group = z.object({
 					.number()
 					.int()
 					.optional()
-					.describe("In a pipeline: bytes that the next stage has taken."),
+					.describe(
+						"In a pipeline: bytes that the next stage has taken. With flow piped, which the server does not see: all that this stage and its children wrote, files too, less its stderr, as last seen (once a second) if it has ended; absent where unknown.",
+					),
 				flow: z
 					.enum(["waiting", "held", ...FLOWS])
 					.optional()
 					.describe(
-						"In a pipeline, of its output. waiting: no next stage yet. held: and no more is read until one comes, or its output is read by cursor. passing. ended: all was passed. broken: the next stage took no more. refused: by the policy (blockBinaryStdin).",
+						"In a pipeline, of its output. piped: by the system's own pipe. waiting: no next stage yet. held: and no more is read until one comes, or its output is read. passing. ended: all was passed. broken: the next stage took no more. refused: by the policy (blockBinaryStdin).",
 					),
 			}),
 		)
@@ -33,19 +36,25 @@ export const group = z.object({
 });
 
 /** Every group, as `group` shows it. */
-export function groupsOf(groups: Groups): z.input<typeof group>[] {
-	return groups.list().map(({ id, name, pipeline, members }) => ({
+export function groupsOf(
+	groups: Groups,
+	{ monitor }: ProcessManager,
+): Promise<z.input<typeof group>[]> {
+	const viewed = groups.list().map(async ({ id, name, pipeline, members }) => ({
 		groupId: id,
 		name,
 		pipeline,
-		members: members.map((process) => ({
-			pid: process.pid,
-			command: process.identity.command,
-			state: process.state,
-			...exitCodeOf(process),
-			...(pipeline && flowOf(process, groups)),
-		})),
+		members: await Promise.all(
+			members.map(async (process) => ({
+				pid: process.pid,
+				command: process.identity.command,
+				state: process.state,
+				...exitCodeOf(process),
+				...(pipeline && (await flowOf(process, groups, monitor))),
+			})),
+		),
 	}));
+	return Promise.all(viewed);
 }
 
 /** The group that a process is in, as a field of a result. */
@@ -57,9 +66,28 @@ export function groupIdOf(
 	return group ? { groupId: group.id } : {};
 }
 
-function flowOf(process: ManagedProcess, groups: Groups) {
+async function flowOf(
+	process: ManagedProcess,
+	groups: Groups,
+	monitor: ProcessManager["monitor"],
+) {
 	const joint = groups.jointOf(process);
-	if (joint) return { bytesPassed: joint.bytes, flow: joint.flow };
+	if (joint) {
+		const { flow, bytes } = joint;
+		const bytesPassed = bytes ?? (await written(process, monitor));
+		return { flow, ...(bytesPassed !== undefined && { bytesPassed }) };
+	}
 	const flow = process.stdout.isFull ? "held" : "waiting";
 	return { bytesPassed: 0, flow } as const;
+}
+
+/** What a stage wrote by the system's count, but for its standard error. */
+async function written(
+	process: ManagedProcess,
+	monitor: ProcessManager["monitor"],
+): Promise<number | undefined> {
+	const { ioWrite } = await monitor.usage(process);
+	return ioWrite === undefined
+		? undefined
+		: Math.max(0, ioWrite - process.stderr.end);
 }

@@ -17,7 +17,7 @@ export const processCreateGroup = defineTool({
 	name: "process_create_group",
 	title: "Make a group of processes",
 	description:
-		"Makes a group, so that several processes can be seen and ended together. With pipeline, each process added feeds its standard output, from its first byte, to the standard input of the next one, as a | b does in a shell. Add by process_start with groupId, or by process_add_to_group, in the order of the stages; read the last stage's output.",
+		"Makes a group, so that several processes can be seen and ended together. With pipeline, each process added feeds its standard output, from its first byte, to the standard input of the next one, as a | b does in a shell. Add by process_start with groupId, or by process_add_to_group, in the order of the stages; read the last stage's output: until somebody does, it stands still once its pipe is full.",
 	kind: "feeds",
 	input: z.strictObject({
 		name: z.string().min(1).max(200).describe("A name of your choice."),
@@ -50,9 +50,17 @@ export const processAddToGroup = defineTool({
 	kind: "feeds",
 	input: z.strictObject({ groupId, pid }),
 	output: z.object({ groupId, pid }),
-	run({ groupId, pid }, { manager, groups, agent }) {
+	run({ groupId, pid }, { manager, groups, services, agent }) {
 		const group = groups.get(groupId);
 		const process = manager.get(pid);
+		const service = services.of(process);
+		if (service)
+			throw new ProcessError(
+				"INVALID_ARGUMENT",
+				`pid: process ${pid} is a service's, whose processes change, so it can't be in a group`,
+				"Start the program with process_start to group it; process_stop_service ends a service.",
+				{ field: "pid" },
+			);
 		const isNew = !group.members.includes(process);
 		groups.add(groupId, process);
 		if (isNew) manager.journal.grouped(group, agent, process);

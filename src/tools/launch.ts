@@ -89,7 +89,7 @@ export const processStart = defineTool({
 		groupId: groupId
 			.optional()
 			.describe(
-				"Group to start it in. In a pipeline the process added before feeds its standard input, and its own output, none of which is dropped, waits for the next stage or to be read by cursor.",
+				"Group to start it in. In a pipeline the process added before feeds its standard input. Its own output waits for the next stage: when its pipe is full (64 KB to 1 MB) it stands still until there is one, or it is read by cursor; reading twice without cursor lets it run on, the oldest output being dropped.",
 			),
 		mergeStderr: z
 			.boolean()
@@ -130,7 +130,8 @@ export const processStart = defineTool({
 			);
 		}
 		const keepOutput = group?.pipeline === true;
-		const request = { ...input, agent, keepOutput };
+		const source = isFed ? group.members.at(-1) : undefined;
+		const request = { ...input, agent, keepOutput, source };
 		const { process, warnings } = await manager.start(request, ask);
 		if (group) await enter(group, process, context);
 		const from = { stdout: 0, stderr: 0 };

@@ -11,6 +11,7 @@ import {
 } from "../process/reader.ts";
 import { Watch } from "../process/watch.ts";
 import type { SearchPattern } from "../security/pattern.ts";
+import { openOutput } from "../supervision/pipeline.ts";
 import {
 	dropped,
 	pid,
@@ -124,7 +125,11 @@ export const processGetOutput = defineTool({
 		const { manager, signal } = context;
 		const { process, cursor, run, hasMore } = readingOf(input, context);
 		requireCaptured(process, manager.config);
-		if (cursor) process.stdout.hold?.confirm(cursor.stdout);
+		if (input.stream !== "stderr") {
+			await openOutput(process);
+			if (cursor) process.stdout.hold?.confirm(cursor.stdout);
+			else process.stdout.hold?.glance();
+		}
 		const limit = manager.config.maxResponseSize;
 		const maxBytes = Math.min(input.maxBytes ?? limit, limit);
 		if (input.pattern !== undefined) requireText(input.encoding);

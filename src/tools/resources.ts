@@ -3,6 +3,7 @@ import type { ProcessManager } from "../process/manager.ts";
 import type { ManagedProcess } from "../process/process.ts";
 import { formatCursor, readOutput } from "../process/reader.ts";
 import type { Cancel } from "../process/timer.ts";
+import { openOutput } from "../supervision/pipeline.ts";
 import { requireCaptured } from "./fields.ts";
 import { statusOf } from "./status.ts";
 
@@ -78,6 +79,7 @@ export async function readResource(manager: ProcessManager, uri: string) {
 		return { uri, mimeType, text: JSON.stringify(status) };
 	}
 	requireCaptured(process, manager.config);
+	if (part === "stdout") await openOutput(process);
 	const result = readOutput(process, {
 		stream: part,
 		encoding: "utf-8",
@@ -123,6 +125,7 @@ export class Subscriptions {
 	add(uri: string): void {
 		const { process, part } = find(this.manager, uri);
 		if (part !== "status") requireCaptured(process, this.manager.config);
+		if (part === "stdout") void openOutput(process);
 		if (this.#cancels.has(uri)) return;
 		if (this.#cancels.size >= MOST_SUBSCRIPTIONS) {
 			throw new ProcessError(

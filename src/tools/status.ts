@@ -60,7 +60,7 @@ export const processList = defineTool({
 				"Services, oldest first; process_get_status with serviceId tells more.",
 			),
 	}),
-	run(filter, { manager, services, groups }) {
+	async run(filter, { manager, services, groups }) {
 		const processes = manager
 			.list()
 			.filter(
@@ -84,7 +84,7 @@ export const processList = defineTool({
 			}));
 		return {
 			processes,
-			groups: groupsOf(groups),
+			groups: await groupsOf(groups, manager),
 			services: services.list().map(briefView),
 		};
 	},

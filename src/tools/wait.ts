@@ -4,6 +4,7 @@ import { ProcessError, shorten } from "../errors.ts";
 import type { ManagedProcess } from "../process/process.ts";
 import { type Cursor, formatCursor, readOutput } from "../process/reader.ts";
 import { WAIT_EVENTS, type WaitConditions, waitFor } from "../process/wait.ts";
+import { pipedAway } from "../supervision/pipeline.ts";
 import {
 	dropped,
 	exitCode,
@@ -143,6 +144,8 @@ export async function resultOf(
 ) {
 	const { config } = context.manager;
 	if (wanted.port !== undefined) requirePorts(process);
+	// What somebody waits for is not to be held back.
+	await process.freeOutput();
 	const stop = tellProgress(process, wanted.timeout, context);
 	try {
 		const { event, match, until, elapsedMs } = await waitFor(
@@ -244,6 +247,8 @@ export const processWait = defineTool({
 			context,
 		);
 		if (needsOutput(input)) requireCaptured(process, context.manager.config);
+		if (needsOutput(input) && process.pipedTo !== undefined)
+			throw pipedAway(process);
 		const from = cursor ?? { stdout: 0, stderr: 0 };
 		const wanted = { ...prepare(input), from };
 		const result = await resultOf(process, wanted, context);

@@ -46,3 +46,18 @@ describe("process_terminate_group", () => {
 		},
 	);
 });
+
+describe("process_add_to_group", () => {
+	it("refuses a service's process", async () => {
+		await using server = await TestServer.start(CONFIG);
+		const { groupId } = await server.ok("process_create_group", { name: "g" });
+		const { pid } = await server.ok("process_start_service", {
+			name: "web",
+			executable: "sleep",
+			args: ["60"],
+		});
+		expect(
+			await server.fails("process_add_to_group", { groupId, pid }),
+		).toMatchObject({ code: "INVALID_ARGUMENT", details: { field: "pid" } });
+	});
+});
