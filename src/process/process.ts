@@ -279,6 +279,7 @@ export class ManagedProcess {
 				if (done) break;
 				this.#chunks++;
 				ring.append(value);
+				stream.release?.(value);
 				if (ring.isFull) await ring.room();
 			}
 		} catch {
