@@ -1,4 +1,4 @@
-import { connect, type Socket } from "node:net";
+import { connect, isIPv4, type Socket } from "node:net";
 import { messageOf, ProcessError, systemCode } from "../errors.ts";
 import type { Check, CheckResult } from "./health.ts";
 
@@ -18,8 +18,8 @@ function loopbackHosts(name: string): readonly string[] | undefined {
 	// It could be looked up to something else; these can't.
 	if (host === "localhost") return BOTH;
 	if (host === "::1") return ["::1"];
-	const isV4 = /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
-	return isV4 ? [host] : undefined;
+	// What only looks like an address would be looked up, too.
+	return isIPv4(host) && host.startsWith("127.") ? [host] : undefined;
 }
 
 /**
@@ -48,7 +48,9 @@ export function httpUrl(text: string): { url: URL; endpoint: Endpoint } {
 		throw invalid("http", "a URL with a user's name is not asked");
 	const hosts = loopbackHosts(url.hostname);
 	if (!hosts) throw notLoopback("http", text);
-	return { url, endpoint: { hosts, port: Number(url.port || 80) } };
+	const port = Number(url.port || 80);
+	if (port === 0) throw invalid("http", `${JSON.stringify(text)} has no port`);
+	return { url, endpoint: { hosts, port } };
 }
 
 /** Healthy where something accepts a connection. */

@@ -153,6 +153,7 @@ describe("an http check", () => {
 		["file:///etc/passwd", "only http:"],
 		["http://user:secret@localhost/", "a user's name"],
 		["localhost:80", "only http:"],
+		["http://localhost:0/", "has no port"],
 		["nonsense", "is not a URL"],
 	])("of %j is refused", (url, why) => {
 		expect(() => httpUrl(url)).toThrow(why);
@@ -199,12 +200,18 @@ describe("a tcp check", () => {
 		expect(result.detail).toBe(`127.0.0.1:${port}: ECONNREFUSED`);
 	});
 
-	it.each(["", "0", "65536", "example.com:80", "localhost", "1.2.3.4:80", ":"])(
-		"of %j is refused",
-		(place) => {
-			expect(() => tcpEndpoint(place)).toThrow("healthCheck.tcp");
-		},
-	);
+	it.each([
+		"",
+		"0",
+		"65536",
+		"example.com:80",
+		"localhost",
+		"1.2.3.4:80",
+		"127.999.1.1:80",
+		":",
+	])("of %j is refused", (place) => {
+		expect(() => tcpEndpoint(place)).toThrow("healthCheck.tcp");
+	});
 
 	it.each([
 		["5432", ["127.0.0.1", "::1"]],
