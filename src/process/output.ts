@@ -45,6 +45,8 @@ const LARGEST_BLOCK = 256 * 1024;
  */
 export class OutputRing {
 	readonly #blocks: Uint8Array[] = [];
+	/** A block that was dropped, to be used again: a loud stream would leave a block of garbage for each one it fills. */
+	#spare: Uint8Array | undefined;
 	/** Bytes used of the last block. */
 	#used = 0;
 	/** Offset of the first block's first byte; what is held may start within it. */
@@ -90,13 +92,14 @@ export class OutputRing {
 			this.#used += taken.length;
 			this.#end += taken.length;
 			rest = rest.subarray(taken.length);
+			this.#drop();
 		}
-		this.#drop();
 		this.changed.call();
 	}
 
 	finish(): void {
 		this.#ended = true;
+		this.#spare = undefined;
 		this.changed.call();
 	}
 
@@ -129,10 +132,16 @@ export class OutputRing {
 			LARGEST_BLOCK,
 			Math.max(SMALLEST_BLOCK, this.capacity),
 		);
-		const block = new Uint8Array(size);
+		const block = this.#takeSpare(size) ?? new Uint8Array(size);
 		this.#blocks.push(block);
 		this.#used = 0;
 		return block;
+	}
+
+	#takeSpare(size: number): Uint8Array | undefined {
+		const spare = this.#spare;
+		this.#spare = undefined;
+		return spare && spare.length >= size ? spare : undefined;
 	}
 
 	#drop(): void {
@@ -141,12 +150,13 @@ export class OutputRing {
 		while (first && this.#blocks.length > 1) {
 			if (this.#base + first.length > this.#start) return;
 			this.#base += first.length;
-			this.#blocks.shift();
+			this.#spare = this.#blocks.shift();
 			first = this.#blocks[0];
 		}
 	}
 
 	#clear(offset: number): void {
+		this.#spare = this.#blocks.at(-1) ?? this.#spare;
 		this.#blocks.length = 0;
 		this.#used = 0;
 		this.#base = offset;

@@ -73,6 +73,28 @@ describe("OutputRing", () => {
 		);
 	});
 
+	it("allocates nothing more once it is full, however much comes", () => {
+		const ring = new OutputRing(2 * 1024 * 1024);
+		const chunk = counting(0, 700_000);
+		for (let i = 0; i < 12; i++) ring.append(chunk);
+		const Plain = globalThis.Uint8Array;
+		let made = 0;
+		globalThis.Uint8Array = new Proxy(Plain, {
+			construct(target, args) {
+				made++;
+				return Reflect.construct(target, args);
+			},
+		});
+		try {
+			for (let i = 0; i < 50; i++) ring.append(chunk);
+		} finally {
+			globalThis.Uint8Array = Plain;
+		}
+		expect(made).toBe(0);
+		expect(ring.end).toBe(62 * 700_000);
+		expect(ring.size).toBe(ring.capacity);
+	});
+
 	it("keeps only the end of a chunk larger than its capacity", () => {
 		const ring = new OutputRing(100);
 		ring.append(counting(0, 30));
