@@ -8,6 +8,7 @@ const LIBC = {
 	getxattr: { args: ["ptr", "ptr", "ptr", "u64"], returns: "i64" },
 	prlimit: { args: ["i32", "i32", "ptr", "ptr"], returns: "i32" },
 	waitpid: { args: ["i32", "ptr", "i32"], returns: "i32" },
+	__errno_location: { args: [], returns: "ptr" },
 	_exit: { args: ["i32"], returns: "void" },
 	alarm: { args: ["u32"], returns: "u32" },
 	sysconf: { args: ["i32"], returns: "i64" },

@@ -5,11 +5,13 @@ import { Cgroups } from "./cgroup.ts";
 import { LimitGroups } from "./cgroup-limits.ts";
 import type { openLinuxLibc } from "./ffi.ts";
 import { openCgroups } from "./linux-enclosure.ts";
+import { canAdopt } from "./linux-prepare.ts";
 import { type Guarantee, SHELL } from "./platform.ts";
 import type { Tags } from "./tag.ts";
 
 const PR_GET_DUMPABLE = 3;
 const PR_GET_NO_NEW_PRIVS = 39;
+const NO_ADOPTION = "this system does not know PR_SET_CHILD_SUBREAPER";
 
 /** What holds on this machine; each is looked at, and nothing of it is left behind. */
 export function linuxGuarantees(
@@ -54,10 +56,7 @@ export function linuxGuarantees(
 			id: "tree.daemons",
 			promise:
 				"What left its parent, session and streams still ends with its tree",
-			by: "kernel",
-			how: isTagged
-				? "adopted (PR_SET_CHILD_SUBREAPER) and known by an inherited mark (RLIMIT_LOCKS)"
-				: "adopted (PR_SET_CHILD_SUBREAPER); RLIMIT_LOCKS can't be set, so one that left its session is only known once it was seen",
+			...daemons(canAdopt(libc), isTagged, hasCgroups),
 		},
 		{
 			id: "server.death",
@@ -77,7 +76,9 @@ export function linuxGuarantees(
 			id: "zombies",
 			promise: "What ended is reaped, also what was adopted",
 			by: "server",
-			how: "waitpid by pid",
+			how: canAdopt(libc)
+				? "waitpid by pid"
+				: `waitpid by pid; ${NO_ADOPTION}, so what left its parent is for init to reap`,
 		},
 		{
 			id: "graceful",
@@ -129,6 +130,24 @@ export function linuxGuarantees(
 			how: "RLIMIT_NOFILE",
 		},
 	];
+}
+
+/** By what, or why not, that which left its tree's leader and session ends with it. */
+function daemons(
+	isAdopted: boolean,
+	isTagged: boolean,
+	hasCgroups: boolean,
+): Pick<Guarantee, "by" | "how"> {
+	if (!isAdopted)
+		return hasCgroups
+			? { by: "kernel", how: `control group alone: ${NO_ADOPTION}` }
+			: { by: "unavailable", how: `no control group, and ${NO_ADOPTION}` };
+	return {
+		by: "kernel",
+		how: isTagged
+			? "adopted (PR_SET_CHILD_SUBREAPER) and known by an inherited mark (RLIMIT_LOCKS)"
+			: "adopted (PR_SET_CHILD_SUBREAPER); RLIMIT_LOCKS can't be set, so one that left its session is only known once it was seen",
+	};
 }
 
 /** A limit at which the server ends the tree, and somewhat above which the kernel stops it. */

@@ -1,3 +1,4 @@
+import { diagnose } from "../errors.ts";
 import { LIMIT_NAMES } from "../security/resources.ts";
 import { Adoptions } from "./adoption.ts";
 import { Cgroups } from "./cgroup.ts";
@@ -9,6 +10,7 @@ import {
 	openCgroups,
 } from "./linux-enclosure.ts";
 import { linuxGuarantees } from "./linux-guarantees.ts";
+import { prepare } from "./linux-prepare.ts";
 import { OomWatch } from "./oom.ts";
 import type { PipeEnds, Platform } from "./platform.ts";
 import { makeSharesMemory } from "./procfs.ts";
@@ -23,10 +25,6 @@ const F_SETFL = 4;
 const F_SETPIPE_SZ = 1031;
 /** What every user may have (pipe-max-size in proc_sys_fs(5)). */
 const WIDE_PIPE = 2 ** 20;
-const PR_SET_PDEATHSIG = 1;
-const PR_SET_DUMPABLE = 4;
-const PR_SET_CHILD_SUBREAPER = 36;
-const PR_SET_NO_NEW_PRIVS = 38;
 const WNOHANG = 1;
 const SC_CLK_TCK = 2;
 const SC_PAGESIZE = 30;
@@ -60,7 +58,10 @@ export function createLinux(): Platform {
 		terminals: { canonical: 0o2, echo: 0o10, longestLine: 4095 },
 		enforceable: new Set(LIMIT_NAMES),
 		prepareServer() {
-			prepare(libc);
+			if (!prepare(libc))
+				diagnose(
+					"this system does not know PR_SET_CHILD_SUBREAPER: without a control group, what leaves its parent and its session is not ended with its tree",
+				);
 			adoptions = new Adoptions(
 				// By its pid: for any child, the runtime's own would be taken from it.
 				(pid) => libc.waitpid(pid, null, WNOHANG) === pid,
@@ -114,27 +115,6 @@ export function createLinux(): Platform {
 		},
 		guarantees: () => linuxGuarantees(libc, tags),
 	};
-}
-
-/** What this process changes about itself before it starts any other (prctl(2)). */
-function prepare(libc: Libc): void {
-	const set = (option: number, value: bigint, name: string) => {
-		if (libc.prctl(option, value, 0n, 0n, 0n) !== 0)
-			throw new Error(`prctl(${name}) failed`);
-	};
-	// Children can't gain privileges by what they start: a setuid program that an
-	// allowed one runs stays without its rights.
-	set(PR_SET_NO_NEW_PRIVS, 1n, "PR_SET_NO_NEW_PRIVS");
-	// --no-orphans also ties this process to the thread that started it, so a
-	// client that starts servers from a worker thread would lose them.
-	set(PR_SET_PDEATHSIG, 0n, "PR_SET_PDEATHSIG");
-	// Whatever a child leaves behind becomes a child of this process, where it
-	// can be found, ended and reaped.
-	set(PR_SET_CHILD_SUBREAPER, 1n, "PR_SET_CHILD_SUBREAPER");
-	// Children of the same user may not reach this process's descriptors,
-	// memory or environment through /proc: with them they could write to the
-	// client in its name. What they exec is dumpable again.
-	set(PR_SET_DUMPABLE, 0n, "PR_SET_DUMPABLE");
 }
 
 function openPipe(libc: Libc): PipeEnds {

@@ -1,8 +1,15 @@
 import { describe, expect, it, setDefaultTimeout } from "bun:test";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Guarantee } from "../../src/platform/platform.ts";
 import { runCommand } from "../support/command.ts";
-import { isAlive, type Program, Scratch } from "../support/server.ts";
+import { fixture, PYTHON } from "../support/programs.ts";
+import {
+	isAlive,
+	type Program,
+	Scratch,
+	TestServer,
+} from "../support/server.ts";
 import { wholeSession } from "../support/session.ts";
 import { MUSL, makeStandardLibrary, muslMissing } from "./musl.ts";
 
@@ -41,21 +48,63 @@ const noArm64 = told(
 );
 
 describe.skipIf(noArm64)("the program for linux-arm64", () => {
-	// Not a session: Debian's emulator knows no PR_SET_CHILD_SUBREAPER, without
-	// which the server does not start.
+	const binary = noArm64 ? "" : compiled("linux-arm64");
+	const program = (): Program => ({
+		command: QEMU ?? "",
+		args: ["-L", ARM64_LIBRARIES, binary],
+		env: {},
+		path: (path) => path,
+	});
+
 	it("carries out a person's commands", async () => {
 		using scratch = new Scratch();
-		const binary = compiled("linux-arm64");
-		const run = (...args: readonly string[]) =>
-			runCommand(["-L", ARM64_LIBRARIES, binary, ...args], {
-				cwd: scratch.path,
-				binary: QEMU ?? "",
-			});
+		const { command, args } = program();
+		const run = (...more: readonly string[]) =>
+			runCommand([...args, ...more], { cwd: scratch.path, binary: command });
 		expect((await run("--version")).stdout).toContain(", linux-arm64, ");
 		expect(await run("--create-config")).toMatchObject({ code: 0, stderr: "" });
 		expect(await run("check")).toMatchObject({ code: 0, stderr: "" });
 		expect(await run("explain", "--", "cat")).toMatchObject({ code: 0 });
 		expect(await run("explain", "--", "bash")).toMatchObject({ code: 1 });
+	});
+
+	it("serves a whole session, whose programs are this machine's", async () => {
+		await wholeSession({ program: program() }, isAlive);
+	});
+
+	it("kills a tree whose members don't care about SIGTERM", async () => {
+		await using server = await TestServer.start(
+			{ allowedExecutables: [PYTHON] },
+			{ program: program() },
+		);
+		const { pid } = await server.ok("process_start", {
+			executable: PYTHON,
+			args: [fixture("stubborn-children.py"), "3", "600"],
+		});
+		await server.waitForOutput(pid, "ready");
+		const list = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
+		const members = [pid, ...list.trim().split(" ").map(Number)];
+		expect(members.filter(isAlive)).toHaveLength(4);
+		const ended = await server.ok("process_terminate", { pid, timeout: 200 });
+		expect(ended).toMatchObject({ terminationReason: "forced", survivors: [] });
+		expect(members.filter(isAlive)).toEqual([]);
+	});
+
+	// Debian's emulator refuses PR_SET_CHILD_SUBREAPER; one that knows it leaves nothing weaker.
+	it("says at the start and in doctor when the emulator lets it adopt nothing", async () => {
+		using scratch = new Scratch();
+		const { command, args } = program();
+		const { stdout } = await runCommand([...args, "doctor", "--json"], {
+			cwd: scratch.path,
+			binary: command,
+		});
+		const { guarantees } = JSON.parse(stdout) as {
+			guarantees: readonly Guarantee[];
+		};
+		const daemons = guarantees.find(({ id }) => id === "tree.daemons");
+		const isAdopted = daemons?.how.startsWith("adopted") ?? false;
+		await using server = await TestServer.start({}, { program: program() });
+		expect(server.stderr.includes("PR_SET_CHILD_SUBREAPER")).toBe(!isAdopted);
 	});
 });
 
