@@ -1,4 +1,4 @@
-import { describe, expect, it } from "bun:test";
+import { describe, expect, it, setDefaultTimeout } from "bun:test";
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { ConfigInput } from "../../src/config/schema.ts";
@@ -6,6 +6,9 @@ import { childrenOf } from "../../src/platform/procfs.ts";
 import { killQuietly } from "../support/managed.ts";
 import { fixture, PYTHON } from "../support/programs.ts";
 import { eventually, isAlive, Scratch, TestServer } from "../support/server.ts";
+
+// Thousands of processes one after the other take a slow machine its time.
+setDefaultTimeout(120_000);
 
 /** The classic daemon: a session of its own, and a parent that ends at once. */
 const DAEMON = `
