@@ -1,9 +1,12 @@
 import { describe, expect, it, setDefaultTimeout } from "bun:test";
 import type { ConfigInput } from "../../src/config/schema.ts";
-import { TestServer } from "../support/server.ts";
+import { childrenOf } from "../../src/platform/procfs.ts";
+import { fixture, PYTHON } from "../support/programs.ts";
+import { isAlive, TestServer } from "../support/server.ts";
 
 setDefaultTimeout(60_000);
 
+const LINUX = process.platform === "linux";
 const CONFIG: ConfigInput = { allowedExecutables: ["sleep"] };
 
 describe("process_terminate_group", () => {
@@ -30,6 +33,55 @@ describe("process_terminate_group", () => {
 			await server.ok("process_terminate_group", { groupId }),
 		).toMatchObject({ terminatedPids: [], survivors: [] });
 	});
+
+	it.skipIf(!LINUX)(
+		"ends grandchildren that ignore SIGTERM, all members at once",
+		async () => {
+			await using server = await TestServer.start({
+				allowedExecutables: [PYTHON, "sleep", "true"],
+			});
+			const { groupId } = await server.ok("process_create_group", {
+				name: "stubborn",
+			});
+			const start = async (executable: string, args: readonly string[]) =>
+				(await server.ok("process_start", { executable, args, groupId })).pid;
+			const stubborn: number[] = [];
+			for (let index = 0; index < 3; index++) {
+				const pid = await start(PYTHON, [
+					fixture("stubborn-children.py"),
+					"3",
+					"600",
+				]);
+				await server.waitForOutput(pid, "ready");
+				stubborn.push(pid);
+			}
+			const docile = await start("sleep", ["600"]);
+			const ended = await start("true", []);
+			await server.waitForEnd(ended);
+			const children = stubborn.flatMap((pid) => childrenOf(pid));
+			expect(children).toHaveLength(9);
+			const listed = await server.ok("process_list");
+			expect(listed.groups).toMatchObject([
+				{ groupId, name: "stubborn", pipeline: false },
+			]);
+			expect(listed.groups[0].members).toHaveLength(5);
+			const result = await server.ok("process_terminate_group", {
+				groupId,
+				timeout: 500,
+			});
+			expect(result).toMatchObject({
+				terminatedPids: [...stubborn, docile],
+				survivors: [],
+			});
+			for (const pid of [...stubborn, docile, ...children])
+				expect(isAlive(pid)).toBe(false);
+			for (const pid of stubborn)
+				expect(await server.ok("process_get_status", { pid })).toMatchObject({
+					state: "stopped",
+					termination: { cause: "terminated", signal: "SIGKILL" },
+				});
+		},
+	);
 
 	it.each([["allowGroupTermination"], ["allowProcessTermination"]])(
 		"is refused by %s: false",
