@@ -271,7 +271,7 @@ export class ProcessManager {
 		const ended = this.list().filter(({ state }) => state !== "running");
 		const surplus = ended.length - this.config.maxFinishedProcesses;
 		for (const process of ended.slice(0, Math.max(0, surplus))) {
-			if (!lives(process)) this.#forget(process);
+			if (!process.lives) this.#forget(process);
 		}
 	}
 
@@ -280,8 +280,4 @@ export class ProcessManager {
 		if (this.#processes.delete(process.pid)) this.changed.call();
 		this.onForget(process);
 	}
-}
-
-function lives(process: ManagedProcess): boolean {
-	return process.state === "running" || process.tree.alive().length > 0;
 }

@@ -130,6 +130,11 @@ export class ManagedProcess {
 		return status.state === "running" ? undefined : status.termination;
 	}
 
+	/** Whether it runs, or anything that it left behind does. */
+	get lives(): boolean {
+		return this.state === "running" || this.tree.alive().length > 0;
+	}
+
 	/** Milliseconds from its start to its end, or to now. */
 	get uptime(): number {
 		return Math.round((this.#end ?? performance.now()) - this.#start);

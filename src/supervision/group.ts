@@ -170,9 +170,7 @@ export class Groups {
 
 	#makeRoom(): void {
 		for (const group of this.#groups.values()) {
-			const isIdle = group.members.every(
-				({ state, tree }) => state !== "running" && tree.alive().length === 0,
-			);
+			const isIdle = group.members.every((member) => !member.lives);
 			if (!isIdle || group.ending > 0) continue;
 			this.#groups.delete(group.id);
 			for (const member of group.members) {

@@ -9,7 +9,7 @@ import {
 } from "../security/confirmation.ts";
 import { withPlace } from "../security/place.ts";
 import type { Group } from "../supervision/group.ts";
-import { checkAllowed, endingFields, survivors } from "./ending.ts";
+import { checkAllowed, endingFields, manner, survivors } from "./ending.ts";
 import { groupId, pid } from "./fields.ts";
 import { defineTool } from "./tool.ts";
 
@@ -85,7 +85,7 @@ export const processTerminateGroup = defineTool({
 	async run({ groupId, force, timeout }, { manager, groups, agent, ask }) {
 		const group = groups.get(groupId);
 		return groups.whileEnding(groupId, async () => {
-			const members = group.members.filter(lives);
+			const members = group.members.filter((member) => member.lives);
 			try {
 				checkAllowed(manager, force, true);
 				await confirm(group, members, manager, agent, ask);
@@ -98,10 +98,6 @@ export const processTerminateGroup = defineTool({
 		});
 	},
 });
-
-function lives({ state, tree }: ManagedProcess): boolean {
-	return state === "running" || tree.alive().length > 0;
-}
 
 /** @throws ProcessError CONFIRMATION_DECLINED or CONFIRMATION_UNAVAILABLE */
 async function confirm(
@@ -127,19 +123,9 @@ async function endAll(
 	force: boolean,
 	grace: number,
 ): Promise<{ terminatedPids: number[]; survivors: number[] }> {
-	const { allowForcedTermination } = manager.config;
+	const how = manner({ manager }, "process_terminate_group", force, grace);
 	const ends = await Promise.allSettled(
-		members.map((process) =>
-			manager.terminate(process, {
-				cause: "terminated",
-				message: force
-					? "ended by process_terminate_group with force"
-					: "ended by process_terminate_group",
-				force,
-				grace,
-				mayKill: allowForcedTermination,
-			}),
-		),
+		members.map((process) => manager.terminate(process, how)),
 	);
 	const terminatedPids: number[] = [];
 	const survivors: number[] = [];

@@ -35,8 +35,7 @@ export const processTerminate = defineTool({
 		const { manager, services } = context;
 		const process = manager.get(pid);
 		await allowedToEnd(process, force, context, () => {
-			if (process.state !== "running" && process.tree.alive().length === 0)
-				throw notRunning(process);
+			if (!process.lives) throw notRunning(process);
 		});
 		const how = manner(context, "process_terminate", force, timeout);
 		// Who ends a service's process wants it ended, and not back.
