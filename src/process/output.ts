@@ -35,6 +35,8 @@ export function upTo(ring: Readable, end: number): Readable {
 
 const SMALLEST_BLOCK = 1024;
 const LARGEST_BLOCK = 256 * 1024;
+/** Two may be dropped before the next one is wanted, as a chunk ends with a block or within one. */
+const MOST_SPARES = 2;
 const NOTHING = new Uint8Array(0);
 
 /**
@@ -54,8 +56,8 @@ export class OutputRing {
 	#start = 0;
 	#end = 0;
 	#ended = false;
-	/** A block that was dropped, to be used again. */
-	#spare: Uint8Array | undefined;
+	/** Blocks that were dropped, to be used again. */
+	readonly #spares: Uint8Array[] = [];
 	#hold: Hold | undefined;
 	#arrival: PromiseWithResolvers<void> | undefined;
 	/** Told of what came, and of the stream's end. */
@@ -194,8 +196,7 @@ export class OutputRing {
 			Math.max(SMALLEST_BLOCK, this.capacity),
 		);
 		// Fresh memory costs more than what is written to it.
-		const spare = size === LARGEST_BLOCK ? this.#spare : undefined;
-		if (spare) this.#spare = undefined;
+		const spare = size === LARGEST_BLOCK ? this.#spares.pop() : undefined;
 		const block = spare ?? new Uint8Array(size);
 		this.#blocks.push(block);
 		this.#used = 0;
@@ -211,7 +212,8 @@ export class OutputRing {
 			if (this.#base + first.length > this.#start) return;
 			this.#base += first.length;
 			this.#blocks.shift();
-			if (first.length === LARGEST_BLOCK) this.#spare = first;
+			if (first.length === LARGEST_BLOCK && this.#spares.length < MOST_SPARES)
+				this.#spares.push(first);
 			first = this.#blocks[0];
 		}
 	}

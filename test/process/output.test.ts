@@ -118,6 +118,26 @@ describe("OutputRing", () => {
 		expect(ring.ended).toBe(true);
 	});
 
+	it("uses the memory of what it drops again, wherever chunks end", () => {
+		const block = 256 * 1024;
+		const capacity = 8 * block;
+		const ring = new OutputRing(capacity);
+		const memory = new Set<ArrayBufferLike>();
+		let seed = 1;
+		const feed = (size: number) => {
+			ring.append(counting(0, size));
+			memory.add(ring.view(ring.end - 1).buffer);
+		};
+		while (ring.end < capacity) feed(64 * 1024);
+		memory.clear();
+		while (ring.end < 20 * capacity) {
+			// Most chunks are whole pages, so that many end just where a block does.
+			seed = (seed * 48_271) % 0x7fff_ffff;
+			feed(seed % 5 === 0 ? 4096 * ((seed % 15) + 1) : 64 * 1024);
+		}
+		expect(memory.size).toBeLessThanOrEqual(capacity / block + 3);
+	});
+
 	it("costs little more memory than its capacity, however much passes through", () => {
 		const script = `
 			const { OutputRing } = await import(${JSON.stringify(`${import.meta.dir}/../../src/process/output.ts`)});
