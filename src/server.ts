@@ -19,13 +19,8 @@ import type { ProcessManager } from "./process/manager.ts";
 import type { Ask } from "./security/confirmation.ts";
 import type { Groups } from "./supervision/group.ts";
 import type { Services } from "./supervision/services.ts";
-import {
-	listResources,
-	readResource,
-	resourceTemplates,
-	Subscriptions,
-} from "./tools/resources.ts";
-import { type Progress, type ServedTool, unknownTool } from "./tools/tool.ts";
+import type { Subscriptions } from "./tools/resources.ts";
+import type { Progress } from "./tools/tool.ts";
 
 /** What a model that has never seen the tools needs to know; under 2 KB. */
 const INSTRUCTIONS = `Starts and manages programs on the user's machine, within a policy that the user set and no call can change.
@@ -46,13 +41,25 @@ export interface ServerOptions {
 	readonly manager: ProcessManager;
 	readonly groups: Groups;
 	readonly services: Services;
-	readonly tools: readonly ServedTool[];
+}
+
+// Made when they are first needed: a client that has just started this program
+// is answered before, as their schemas take longer to make than all the rest.
+const toolsModule = once(() => import("./tools/index.ts"));
+const resourcesModule = once(() => import("./tools/resources.ts"));
+
+function once<T>(make: () => T): () => T {
+	let made: { readonly value: T } | undefined;
+	return () => {
+		made ??= { value: make() };
+		return made.value;
+	};
 }
 
 /** Serves tools over a transport until that closes. */
 export async function serveTools(
 	transport: Transport,
-	{ version, manager, services, groups, tools }: ServerOptions,
+	{ version, manager, services, groups }: ServerOptions,
 ): Promise<void> {
 	const server = new Server(
 		{ name: "mcp-process", version },
@@ -67,18 +74,18 @@ export async function serveTools(
 			jsonSchemaValidator: new CfWorkerJsonSchemaValidator(),
 		},
 	);
-	const byName = new Map(tools.map((tool) => [tool.name, tool]));
-	server.setRequestHandler(ListToolsRequestSchema, () => ({
-		tools: tools.map((tool) => tool.listing()),
-	}));
+	// The next thing that every client asks for.
+	server.oninitialized = () => void toolsModule();
+	server.setRequestHandler(ListToolsRequestSchema, async () => {
+		const { tools } = await toolsModule();
+		return { tools: tools.map((tool) => tool.listing()) };
+	});
 	// As the fallback it gets what the SDK's own handler would refuse unseen:
 	// what a model can mend has to reach the model in the contract's form.
 	server.fallbackRequestHandler = async ({ method, params }, extra) => {
 		if (method !== "tools/call")
 			throw new McpError(ErrorCode.MethodNotFound, `Unknown method: ${method}`);
-		const name = params?.name;
-		const tool = typeof name === "string" ? byName.get(name) : undefined;
-		if (!tool) return unknownTool(name, [...byName.keys()]);
+		const { callTool } = await toolsModule();
 		const agent = server.getClientVersion()?.name ?? "unknown";
 		const canAsk = server.getClientCapabilities()?.elicitation?.form;
 		const { signal } = extra;
@@ -86,7 +93,7 @@ export async function serveTools(
 		const progress = progressFor(params?._meta?.progressToken, extra);
 		const caller = { agent, ask, signal, progress };
 		const call = { manager, services, groups, ...caller };
-		return tool.call(params?.arguments, call);
+		return callTool(params?.name, params?.arguments, call);
 	};
 	serveResources(server, manager);
 	manager.onBreach = ({ pid, identity: { name } }, { cause, message }) => {
@@ -113,32 +120,44 @@ export async function serveTools(
 function serveResources(server: Server, manager: ProcessManager): void {
 	// Who never asked for the list doesn't need to know that it has changed.
 	let isListed = false;
-	const subscriptions = new Subscriptions(manager, {
-		updated: (uri) => tell(server.sendResourceUpdated({ uri })),
-		listChanged: () => {
-			if (isListed) tell(server.sendResourceListChanged());
-		},
+	const subscriptions = once(async (): Promise<Subscriptions> => {
+		const { Subscriptions } = await resourcesModule();
+		return new Subscriptions(manager, {
+			updated: (uri) => tell(server.sendResourceUpdated({ uri })),
+			listChanged: () => {
+				if (isListed) tell(server.sendResourceListChanged());
+			},
+		});
 	});
-	server.setRequestHandler(ListResourcesRequestSchema, () => {
+	server.setRequestHandler(ListResourcesRequestSchema, async () => {
+		const { listResources } = await resourcesModule();
+		await subscriptions();
 		isListed = true;
 		return { resources: listResources(manager) };
 	});
-	server.setRequestHandler(ListResourceTemplatesRequestSchema, () => ({
-		resourceTemplates,
-	}));
+	server.setRequestHandler(ListResourceTemplatesRequestSchema, async () => {
+		const { resourceTemplates } = await resourcesModule();
+		return { resourceTemplates };
+	});
 	server.setRequestHandler(ReadResourceRequestSchema, ({ params: { uri } }) =>
-		asked(uri, async () => ({ contents: [await readResource(manager, uri)] })),
+		asked(uri, async () => {
+			const { readResource } = await resourcesModule();
+			return { contents: [await readResource(manager, uri)] };
+		}),
 	);
 	server.setRequestHandler(SubscribeRequestSchema, ({ params: { uri } }) =>
 		asked(uri, async () => {
-			subscriptions.add(uri);
+			(await subscriptions()).add(uri);
 			return {};
 		}),
 	);
-	server.setRequestHandler(UnsubscribeRequestSchema, ({ params: { uri } }) => {
-		subscriptions.remove(uri);
-		return {};
-	});
+	server.setRequestHandler(
+		UnsubscribeRequestSchema,
+		async ({ params: { uri } }) => {
+			(await subscriptions()).remove(uri);
+			return {};
+		},
+	);
 }
 
 /** Code for a resource that is not there (MCP, Resources, Error Handling). */

@@ -38,6 +38,21 @@ export async function bundle(outfile: string): Promise<void> {
 	await Bun.write(outfile, script.replace(/^#!.*\n/, ""));
 }
 
+/**
+ * The SDK's default validator of JSON Schema compiles code from strings, which the
+ * program forbids and never asks for: it is given another one. Left out, it need
+ * not be loaded at each start.
+ */
+const withoutDefaultValidator: Bun.BunPlugin = {
+	name: "without the SDK's default validator",
+	setup(build) {
+		build.onLoad({ filter: /[\\/]validation[\\/]ajv-provider\.js$/ }, () => ({
+			contents: "export class AjvJsonSchemaValidator {}",
+			loader: "js",
+		}));
+	},
+};
+
 async function build(
 	outfile: string,
 	target: string,
@@ -50,6 +65,7 @@ async function build(
 		target: "bun",
 		format: "esm",
 		minify: true,
+		plugins: [withoutDefaultValidator],
 		define: {
 			BUILD_COMMIT: JSON.stringify(commit()),
 			BUILD_TARGET: JSON.stringify(target),

@@ -5,7 +5,6 @@ import { type AuditLog, createAuditLog } from "../security/audit.ts";
 import { serveTools } from "../server.ts";
 import { Groups } from "../supervision/group.ts";
 import { Services } from "../supervision/services.ts";
-import { tools } from "../tools/index.ts";
 import { LineTransport } from "../transport.ts";
 import { type Wired, wire } from "./wire.ts";
 
@@ -62,7 +61,7 @@ export async function serve(options: {
 	const services = new Services(manager);
 	const groups = new Groups(manager);
 	const { version } = options;
-	await serveTools(transport, { version, manager, services, groups, tools });
+	await serveTools(transport, { version, manager, services, groups });
 	return {
 		ended: transport.ended,
 		exit: (code) => platform.exit(code),

@@ -1,3 +1,4 @@
+import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js";
 import {
 	processAddToGroup,
 	processCreateGroup,
@@ -15,7 +16,7 @@ import {
 import { processGetStats } from "./stats.ts";
 import { processGetStatus, processList } from "./status.ts";
 import { processTerminate } from "./terminate.ts";
-import type { ServedTool } from "./tool.ts";
+import { type ServedTool, type ToolContext, unknownTool } from "./tool.ts";
 import { processWait } from "./wait.ts";
 
 /** Every tool, in the order in which clients see them. */
@@ -36,3 +37,15 @@ export const tools: readonly ServedTool[] = [
 	processRestartService,
 	processCheckPolicy,
 ];
+
+const byName = new Map(tools.map((tool) => [tool.name, tool]));
+
+/** Calls a tool; also a tool that is not there has a result, which says so. */
+export async function callTool(
+	name: unknown,
+	input: unknown,
+	context: ToolContext,
+): Promise<CallToolResult> {
+	const tool = typeof name === "string" ? byName.get(name) : undefined;
+	return tool?.call(input, context) ?? unknownTool(name, [...byName.keys()]);
+}
