@@ -273,11 +273,21 @@ export class LinuxTree implements Tree {
 	}
 
 	listeningPorts(): readonly number[] | undefined {
-		return listeningPorts(this.alive());
+		return listeningPorts(this.#present());
 	}
 
 	inputReader(): number | undefined {
-		return this.#input.reader(this.alive());
+		return this.#input.reader(this.#present());
+	}
+
+	/** Who is there, without another look where nothing has run since the last one. */
+	#present(): readonly number[] {
+		try {
+			this.sample();
+			return this.#isGone ? [] : this.#members.known;
+		} catch {
+			return [this.leader];
+		}
 	}
 }
 

@@ -162,10 +162,15 @@ export function readPeakSize(pid: number): number | undefined {
 
 /** Open file descriptors; 0 where that is not ours to know. */
 export function countDescriptors(pid: number): number {
+	return descriptorsOf(pid).length;
+}
+
+/** Numbers of a process's open file descriptors; none where that is not ours to know. */
+function descriptorsOf(pid: number | "self"): readonly string[] {
 	try {
-		return readdirSync(`/proc/${pid}/fd`).length;
+		return readdirSync(`/proc/${pid}/fd`);
 	} catch {
-		return 0;
+		return [];
 	}
 }
 
@@ -174,9 +179,14 @@ const MOST_DESCRIPTORS = 5000;
 
 /** Ports of the listening TCP sockets that the processes hold, ascending; undefined where they hold too much to look through. */
 export function listeningPorts(pids: readonly number[]): number[] | undefined {
-	const descriptors = pids.reduce((sum, pid) => sum + countDescriptors(pid), 0);
-	if (descriptors > MOST_DESCRIPTORS) return undefined;
-	const sockets = new Set(pids.flatMap(socketsOf));
+	const open = pids.map((pid) => ({ pid, fds: descriptorsOf(pid) }));
+	const count = open.reduce((sum, { fds }) => sum + fds.length, 0);
+	if (count > MOST_DESCRIPTORS) return undefined;
+	const sockets = new Set(
+		open
+			.flatMap(({ pid, fds }) => socketsAndPipes(pid, fds))
+			.flatMap((id) => id.match(/^socket:\[(\d+)\]$/)?.[1] ?? []),
+	);
 	if (sockets.size === 0) return [];
 	const namespace = pids[0];
 	const ports = ["tcp", "tcp6"].flatMap((table) =>
@@ -200,22 +210,19 @@ export function parseListening(
 	});
 }
 
-function socketsOf(pid: number): string[] {
-	return socketAndPipeIds(pid).flatMap(
-		(id) => id.match(/^socket:\[(\d+)\]$/)?.[1] ?? [],
-	);
-}
-
 /** The kernel's names of a process's sockets and pipes (`pipe:[4711]`); none where those are not ours to know. */
 export function socketAndPipeIds(pid: number | "self"): string[] {
-	try {
-		return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
-			const target = linkOf(`/proc/${pid}/fd/${fd}`) ?? "";
-			return /^(socket|pipe):/.test(target) ? target : [];
-		});
-	} catch {
-		return [];
-	}
+	return socketsAndPipes(pid, descriptorsOf(pid));
+}
+
+function socketsAndPipes(
+	pid: number | "self",
+	fds: readonly string[],
+): string[] {
+	return fds.flatMap((fd) => {
+		const target = linkOf(`/proc/${pid}/fd/${fd}`) ?? "";
+		return /^(socket|pipe):/.test(target) ? target : [];
+	});
 }
 
 /** Where a link points; undefined where it is not there or not ours to know. */
