@@ -21,6 +21,7 @@ import type { Groups } from "./supervision/group.ts";
 import type { Services } from "./supervision/services.ts";
 import type { Subscriptions } from "./tools/resources.ts";
 import type { Progress } from "./tools/tool.ts";
+import { fixed } from "./transport.ts";
 
 /** What a model that has never seen the tools needs to know; under 2 KB. */
 const INSTRUCTIONS = `Starts and manages programs on the user's machine, within a policy that the user set and no call can change.
@@ -76,10 +77,11 @@ export async function serveTools(
 	);
 	// The next thing that every client asks for.
 	server.oninitialized = () => void toolsModule();
-	server.setRequestHandler(ListToolsRequestSchema, async () => {
+	const listing = once(async () => {
 		const { tools } = await toolsModule();
-		return { tools: tools.map((tool) => tool.listing()) };
+		return fixed({ tools: tools.map((tool) => tool.listing()) });
 	});
+	server.setRequestHandler(ListToolsRequestSchema, listing);
 	// As the fallback it gets what the SDK's own handler would refuse unseen:
 	// what a model can mend has to reach the model in the contract's form.
 	server.fallbackRequestHandler = async ({ method, params }, extra) => {

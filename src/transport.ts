@@ -11,6 +11,22 @@ const NEWLINE = 0x0a;
 const PARSE_ERROR = -32700;
 const INVALID_REQUEST = -32600;
 
+const fixedTexts = new WeakMap<object, string>();
+
+/** A result that is sent more than once, and whose text is made only once. */
+export function fixed<T extends object>(result: T): T {
+	fixedTexts.set(result, JSON.stringify(result));
+	return result;
+}
+
+/** A message as it is sent. */
+function textOf(message: JSONRPCMessage): string {
+	const text = "result" in message && fixedTexts.get(message.result);
+	if (!text) return JSON.stringify(message);
+	const { result: _, ...rest } = message;
+	return `${JSON.stringify(rest).slice(0, -1)},"result":${text}}`;
+}
+
 /**
  * MCP over two byte streams, one JSON-RPC message a line. Unlike the SDK's own
  * it notices the end of its input, answers a line that is no message instead of
@@ -54,7 +70,7 @@ export class LineTransport implements Transport {
 	async send(message: JSONRPCMessage): Promise<void> {
 		if ("id" in message && !("method" in message)) this.#answered(message.id);
 		if (!this.output.writable) return;
-		await this.#write(`${JSON.stringify(message)}\n`);
+		await this.#write(`${textOf(message)}\n`);
 	}
 
 	async close(): Promise<void> {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "bun:test";
 import { PassThrough } from "node:stream";
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
 import fc from "fast-check";
-import { LineTransport } from "../src/transport.ts";
+import { fixed, LineTransport } from "../src/transport.ts";
 import { eventually } from "./support/server.ts";
 
 /** A transport between two streams, as a client would hold their other ends. */
@@ -87,6 +87,18 @@ async function isSettled(promise: Promise<unknown>): Promise<boolean> {
 }
 
 describe("reading", () => {
+	it("sends a result of which it keeps the text as any other", async () => {
+		const connection = await Connection.open();
+		const result = { text: 'a "quoted" line\n', none: {}, list: [1, null] };
+		for (const each of [result, fixed({ ...result }), fixed({})])
+			await connection.transport.send({ jsonrpc: "2.0", id: 7, result: each });
+		expect(await connection.answersAre(3)).toEqual([
+			{ jsonrpc: "2.0", id: 7, result },
+			{ jsonrpc: "2.0", id: 7, result },
+			{ jsonrpc: "2.0", id: 7, result: {} },
+		]);
+	});
+
 	it("takes one message a line", async () => {
 		const client = await Connection.open();
 		await client.give(line(request(1)), line(request("two")));

@@ -74,7 +74,7 @@ interface ToolDefinition<I extends z.ZodObject, O extends z.ZodObject> {
 /** A tool as the server offers it. */
 export interface ServedTool {
 	readonly name: string;
-	/** As `tools/list` gives it; made once, when first asked for. */
+	/** As `tools/list` gives it. */
 	readonly listing: () => Tool;
 	call(input: unknown, context: ToolContext): Promise<CallToolResult>;
 }
@@ -87,20 +87,16 @@ export function defineTool<I extends z.ZodObject, O extends z.ZodObject>(
 	const output = definition.output.extend({
 		status: z.literal("success").describe("The call did what it was asked."),
 	});
-	let listing: Tool | undefined;
 	return {
 		name,
-		listing: () => {
-			listing ??= {
-				name,
-				title,
-				description,
-				annotations: { title, ...ANNOTATIONS[kind] },
-				inputSchema: objectSchema(input, "input"),
-				outputSchema: objectSchema(output, "output"),
-			};
-			return listing;
-		},
+		listing: () => ({
+			name,
+			title,
+			description,
+			annotations: { title, ...ANNOTATIONS[kind] },
+			inputSchema: objectSchema(input, "input"),
+			outputSchema: objectSchema(output, "output"),
+		}),
 		async call(raw, context) {
 			try {
 				const parsed = parseInput(input, raw ?? {});
