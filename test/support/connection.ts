@@ -1,0 +1,55 @@
+import { PassThrough } from "node:stream";
+import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
+import { LineTransport } from "../../src/transport.ts";
+import { eventually } from "./server.ts";
+
+/** A transport between two streams, as a client would hold their other ends. */
+export class Connection {
+	readonly input = new PassThrough();
+	readonly output = new PassThrough();
+	readonly transport = new LineTransport(this.input, this.output);
+	readonly received: JSONRPCMessage[] = [];
+	readonly errors: Error[] = [];
+	#sent = "";
+
+	static async open(): Promise<Connection> {
+		const connection = new Connection();
+		const { transport } = connection;
+		transport.onmessage = (message) => connection.received.push(message);
+		transport.onerror = (error) => connection.errors.push(error);
+		connection.output.on("data", (chunk) => {
+			connection.#sent += String(chunk);
+		});
+		await transport.start();
+		return connection;
+	}
+
+	/** Lines that the client got. */
+	get answers(): unknown[] {
+		return this.#sent
+			.split("\n")
+			.filter(Boolean)
+			.map((line): unknown => JSON.parse(line));
+	}
+
+	async give(...chunks: (string | Uint8Array)[]): Promise<void> {
+		for (const chunk of chunks) {
+			this.input.write(chunk);
+			await new Promise((resolve) => setImmediate(resolve));
+		}
+	}
+
+	receives(count: number): Promise<JSONRPCMessage[]> {
+		return eventually(
+			() => (this.received.length >= count ? this.received : undefined),
+			`${count} messages`,
+		);
+	}
+
+	answersAre(count: number): Promise<unknown[]> {
+		return eventually(
+			() => (this.answers.length >= count ? this.answers : undefined),
+			`${count} answers`,
+		);
+	}
+}
