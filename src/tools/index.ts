@@ -1,4 +1,3 @@
-import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js";
 import {
 	processAddToGroup,
 	processCreateGroup,
@@ -45,7 +44,7 @@ export async function callTool(
 	name: unknown,
 	input: unknown,
 	context: ToolContext,
-): Promise<CallToolResult> {
+): ReturnType<ServedTool["call"]> {
 	const tool = typeof name === "string" ? byName.get(name) : undefined;
 	return tool?.call(input, context) ?? unknownTool(name, [...byName.keys()]);
 }
