@@ -90,6 +90,11 @@ export class Cgroup {
 		return /^populated 1$/m.test(this.#read("cgroup.events") ?? "");
 	}
 
+	/** Whether the kernel says that none does; not so where it can't be asked. */
+	get isEmpty(): boolean {
+		return /^populated 0$/m.test(this.#read("cgroup.events") ?? "");
+	}
+
 	/**
 	 * Sends SIGKILL to every member, and to those of groups below, in one step
 	 * that a fork can't slip through.

@@ -7,6 +7,11 @@ import type { openLinuxLibc } from "./ffi.ts";
 import { Counters } from "./linux-counters.ts";
 import { InputWatch } from "./linux-input.ts";
 import { Members, type Ties } from "./linux-members.ts";
+import {
+	type MemoryEyes,
+	proportionalBytes,
+	residentBytes,
+} from "./linux-memory.ts";
 import type { OomWatch } from "./oom.ts";
 import type { Signal, Tree, TreeSample, TreeTotals } from "./platform.ts";
 import {
@@ -15,7 +20,6 @@ import {
 	listeningPorts,
 	type ProcStat,
 	readPeakSize,
-	readProportionalSize,
 	readStat,
 } from "./procfs.ts";
 import { sendSignal } from "./signal.ts";
@@ -30,18 +34,9 @@ const ENFORCED_BY: Readonly<Record<LimitName, string>> = {
 /** Milliseconds in which the leader has surely got memory of its own, which it shares with this process at first. */
 const NEW = 1000;
 
-/** The kernel's units of time and memory. */
-interface Units {
-	readonly ticksPerSecond: number;
-	readonly pageSize: number;
-}
-
 /** What a tree is looked at with. */
-export interface Eyes {
+export interface Eyes extends MemoryEyes {
 	readonly libc: ReturnType<typeof openLinuxLibc>;
-	readonly units: Units;
-	/** Whether two processes have the very same memory. */
-	sharesMemory(one: number, other: number): boolean;
 }
 
 /** What holds a tree together beyond what /proc tells of it. */
@@ -75,6 +70,10 @@ export class LinuxTree implements Tree {
 		this.#members = new Members(leader, bonds);
 		this.#activity = new Activity(bonds?.cgroup?.directory, bonds?.activity);
 		this.#input = new InputWatch(leader);
+	}
+
+	get isGrouped(): boolean {
+		return this.bonds?.cgroup !== undefined;
 	}
 
 	forget(): void {
@@ -156,6 +155,7 @@ export class LinuxTree implements Tree {
 	}
 
 	alive(): readonly number[] {
+		this.#isGone ||= this.#isDeserted();
 		if (this.#isGone) return [];
 		const pids = (living: readonly ProcStat[] | undefined) =>
 			living?.map(({ pid }) => pid) ?? [this.leader];
@@ -166,6 +166,22 @@ export class LinuxTree implements Tree {
 		const late = pids(this.#look("now"));
 		if (late.length > 0) return late;
 		return this.#unlisted();
+	}
+
+	/**
+	 * Whether the short way shows that nothing lives, as it does where a process has
+	 * left nothing behind: nobody is in the group and, looked at after that, nobody
+	 * at all was left to this process, as the parents of whoever left the group were
+	 * in it.
+	 */
+	#isDeserted(): boolean {
+		const { cgroup, adoptions } = this.bonds ?? {};
+		if (!cgroup || !adoptions || adoptions.owns(this.leader)) return false;
+		try {
+			return cgroup.isEmpty && adoptions.all().length === 0;
+		} catch {
+			return false;
+		}
 	}
 
 	/** Members that live and that no look has caught. */
@@ -216,11 +232,16 @@ export class LinuxTree implements Tree {
 		const peaks = members.map(({ pid }) => readPeakSize(pid) ?? 0);
 		return {
 			processCount: members.length,
-			threadCount: sum(members.map(({ threads }) => threads)),
+			threadCount: members.reduce((sum, { threads }) => sum + threads, 0),
 			...this.totals(),
-			memoryBytes: sum(this.#residentPages(members)) * this.eyes.units.pageSize,
+			memoryBytes: residentBytes(members, this.eyes, this.#newLeader),
 			peakMemoryBytes: Math.max(0, ...peaks),
 		};
+	}
+
+	/** The leader, while it may still have this process's memory. */
+	get #newLeader(): number | undefined {
+		return performance.now() - this.#since < NEW ? this.leader : undefined;
 	}
 
 	#count(): void {
@@ -229,36 +250,8 @@ export class LinuxTree implements Tree {
 		this.#cgroupSeconds = Math.max(this.#cgroupSeconds, seconds);
 	}
 
-	/** Resident pages of each, but of none who for a moment has its parent's memory, after vfork(2). */
-	#residentPages(members: readonly ProcStat[]): number[] {
-		const pages = new Map(
-			members.map(({ pid, residentPages }) => [pid, residentPages]),
-		);
-		return members.map(({ pid, parent, residentPages }) => {
-			const isNew =
-				pid === this.leader && performance.now() - this.#since < NEW;
-			const most = isNew ? 0 : (pages.get(parent) ?? Number.POSITIVE_INFINITY);
-			// What is its own can only be less.
-			if (residentPages < most * 0.9) return residentPages;
-			if (this.eyes.sharesMemory(pid, parent)) return 0;
-			return Math.min(residentPages, readStat(pid)?.residentPages ?? 0);
-		});
-	}
-
 	proportionalMemory(): number {
-		const { pageSize } = this.eyes.units;
-		const sizes = this.#members.living("turn").map(({ pid, parent }) => {
-			const size = readProportionalSize(pid);
-			if (size === undefined) {
-				// Who ends has given its memory back; who hides has it to itself.
-				const stat = readStat(pid);
-				return stat && !hasEnded(stat) ? stat.residentPages * pageSize : 0;
-			}
-			// For a moment after vfork(2) it has its parent's memory.
-			if (this.eyes.sharesMemory(pid, parent)) return 0;
-			return Math.min(size, readProportionalSize(pid) ?? 0);
-		});
-		return sum(sizes);
+		return proportionalBytes(this.#members.living("turn"), this.eyes);
 	}
 
 	limitDescriptors(count: number): void {
@@ -289,8 +282,4 @@ export class LinuxTree implements Tree {
 			return [this.leader];
 		}
 	}
-}
-
-function sum(values: readonly number[]): number {
-	return values.reduce((total, value) => total + value, 0);
 }

@@ -31,6 +31,8 @@ export interface Tree {
 	hasLeaderEnded(): boolean;
 	/** Pids of the members that live; a zombie does not. */
 	alive(): readonly number[];
+	/** Whether it was started in a control group below the one that the platform made for the guard. */
+	readonly isGrouped?: boolean;
 	/**
 	 * Undefined once nothing of it lives; the very same object as before where
 	 * nothing of it ran in between, as far as the system tells.

@@ -95,8 +95,8 @@ const RETRY = 1000;
  * or the kernel out of memory. On Linux direct children die with the server anyway,
  * and the guard is for theirs.
  *
- * It is one shell, of about a megabyte, from the first launch on, and costs a write
- * to a pipe for each start and each end.
+ * It is one shell, of about a megabyte, from the first launch on. Each start costs a
+ * write to a pipe, and where there are no control groups two more.
  */
 export class Guard {
 	#guard: SpawnedGuard | undefined;

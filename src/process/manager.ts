@@ -143,14 +143,16 @@ export class ProcessManager {
 			this.#forget(this.#processes.get(process.pid));
 			if (!isHidden) this.#processes.set(process.pid, process);
 			this.#living.add(process);
-			this.#guard.add(process.pid);
+			// The guard ends what is in a control group without being told of each.
+			const { isGrouped = false } = process.tree;
+			if (!isGrouped) this.#guard.add(process.pid);
 			this.#orphans.wake();
 			this.#hold(process, admitted.limits);
 			feed(process, request, this.journal);
 			void process.ended.then(() => this.journal.ended(process, isHidden));
 			void process.gone.then(() => {
 				this.#living.delete(process);
-				this.#guard.remove(process.pid);
+				if (!isGrouped) this.#guard.remove(process.pid);
 				process.tree.forget();
 				admitted.release();
 				this.#forgetOldest();
