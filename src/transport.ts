@@ -5,6 +5,8 @@ import { messageOf, shorten } from "./errors.ts";
 
 /** Bytes of one message; a longer line is skipped and refused. */
 const MAX_LINE = 32 * 2 ** 20;
+/** Characters of answers that a client has not taken, with which no more of its requests are. */
+const MOST_UNREAD = 16 * 2 ** 20;
 const NEWLINE = 0x0a;
 
 // Error codes of JSON-RPC 2.0, section 5.1.
@@ -30,7 +32,8 @@ function textOf(message: JSONRPCMessage): string {
 /**
  * MCP over two byte streams, one JSON-RPC message a line. Unlike the SDK's own
  * it notices the end of its input, answers a line that is no message instead of
- * closing, and outlives a client that stops reading.
+ * closing, and outlives a client that stops reading: what that one asks for then
+ * waits, too.
  */
 export class LineTransport implements Transport {
 	onmessage?: Transport["onmessage"];
@@ -47,6 +50,10 @@ export class LineTransport implements Transport {
 	/** Requests that wait for their answers. */
 	readonly #open = new Set<string | number>();
 	readonly #writes = new Set<Promise<void>>();
+	/** Characters that are being written. */
+	#unread = 0;
+	/** Input that waits until those are fewer: not left unread, as its end must be seen. */
+	#waiting: Uint8Array[] = [];
 	#onIdle: (() => void) | undefined;
 
 	constructor(
@@ -59,7 +66,10 @@ export class LineTransport implements Transport {
 	}
 
 	async start(): Promise<void> {
-		this.input.on("data", (chunk: Uint8Array) => this.#take(chunk));
+		this.input.on("data", (chunk: Uint8Array) => {
+			this.#waiting.push(chunk);
+			this.#takeWaiting();
+		});
 		for (const event of ["end", "close", "error"])
 			this.input.on(event, () => this.#end());
 		// A client that is gone breaks the pipe; that is an end, not a fault.
@@ -108,13 +118,26 @@ export class LineTransport implements Transport {
 			this.output.write(text, () => resolve());
 		});
 		this.#writes.add(written);
-		void written.then(() => this.#writes.delete(written));
+		this.#unread += text.length;
+		void written.then(() => {
+			this.#writes.delete(written);
+			this.#unread -= text.length;
+			this.#takeWaiting();
+		});
 		return written;
 	}
 
 	#answered(id: unknown): void {
 		if (isId(id)) this.#open.delete(id);
 		if (this.#open.size === 0) this.#onIdle?.();
+	}
+
+	#takeWaiting(): void {
+		while (this.#unread <= MOST_UNREAD) {
+			const chunk = this.#waiting.shift();
+			if (!chunk) return;
+			this.#take(chunk);
+		}
 	}
 
 	#take(chunk: Uint8Array): void {

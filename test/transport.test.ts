@@ -4,6 +4,7 @@ import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
 import fc from "fast-check";
 import { fixed, LineTransport } from "../src/transport.ts";
 import { Connection } from "./support/connection.ts";
+import { eventually } from "./support/server.ts";
 
 const request = (id: number | string, text = "") => ({
 	jsonrpc: "2.0" as const,
@@ -36,6 +37,38 @@ async function isSettled(promise: Promise<unknown>): Promise<boolean> {
 }
 
 describe("reading", () => {
+	it("takes no more requests of a client that does not take its answers, and all of them once it does", async () => {
+		const input = new PassThrough();
+		const output = new PassThrough({ highWaterMark: 1 });
+		const transport = new LineTransport(input, output);
+		const answer = "x".repeat(2 ** 20);
+		let requests = 0;
+		transport.onmessage = (message) => {
+			requests++;
+			if ("id" in message && message.id !== undefined)
+				void transport.send({
+					jsonrpc: "2.0",
+					id: message.id,
+					result: { answer },
+				});
+		};
+		await transport.start();
+		for (let id = 0; id < 64; id++) {
+			input.write(line(request(id)));
+			await new Promise((resolve) => setImmediate(resolve));
+		}
+		expect(requests).toBeGreaterThan(10);
+		expect(requests).toBeLessThan(20);
+		let answers = 0;
+		output.on("data", (chunk) => {
+			answers += Number(String(chunk).endsWith("\n"));
+		});
+		await eventually(() => answers === 64 || undefined, "all answers");
+		expect(requests).toBe(64);
+		input.write(line(request(65)));
+		await eventually(() => answers === 65 || undefined, "one more");
+	});
+
 	it("sends a result of which it keeps the text as any other", async () => {
 		const connection = await Connection.open();
 		const result = { text: 'a "quoted" line\n', none: {}, list: [1, null] };
