@@ -62,7 +62,7 @@ export function means(
 ): boolean {
 	if (names(entry, executable, directories)) return true;
 	if (!isBareName(entry)) return false;
-	const meant = findExecutable(entry, directories, "/");
+	const meant = meantBy(entry, executable, directories);
 	return (
 		meant !== undefined &&
 		!isMultiCall(meant) &&
@@ -79,7 +79,7 @@ export function isNamedAsFound(
 ): boolean {
 	return rules.some(({ executable: entry }) =>
 		isBareName(entry)
-			? findExecutable(entry, directories, "/")?.found === executable.found
+			? meantBy(entry, executable, directories)?.found === executable.found
 			: matchesPath(executable.found, entry),
 	);
 }
@@ -111,16 +111,26 @@ export function names(
 			matchesPath(executable.real, entry)
 		);
 	}
-	const meant = findExecutable(entry, directories, "/");
+	// Both ways to be meant need the names to be alike, which costs no look at files.
+	const called = withoutVersion(programName(executable.found));
+	if (called !== withoutVersion(programName(entry))) return false;
+	const meant = meantBy(entry, executable, directories);
 	if (!meant) return false;
 	if (meant.found === executable.found) return true;
 	// The same file by another name is the same program (a virtual environment's
 	// python), unless it is one that acts by the name by which it is called.
-	if (meant.real !== executable.real || isMultiCall(meant)) return false;
-	return (
-		withoutVersion(programName(executable.found)) ===
-		withoutVersion(programName(entry))
-	);
+	return meant.real === executable.real && !isMultiCall(meant);
+}
+
+/** The file that a bare name means; what was asked for by that very name was already found. */
+function meantBy(
+	name: string,
+	executable: Executable,
+	directories: readonly string[],
+): Executable | undefined {
+	return executable.requested === name
+		? executable
+		: findExecutable(name, directories, "/");
 }
 
 function matchesPath(path: string, entry: string): boolean {

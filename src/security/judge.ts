@@ -73,8 +73,8 @@ export function argv0Of({ executable, rules = [], policy }: Passed): string {
 			rule.requireConfirmation,
 	);
 	const keeps =
-		isNamedAsFound(executable, rules, policy.searchPath) ||
-		!(isNarrowed || isWrapper(programName(executable.real)));
+		!(isNarrowed || isWrapper(programName(executable.real))) ||
+		isNamedAsFound(executable, rules, policy.searchPath);
 	return keeps ? executable.found : executable.real;
 }
 
