@@ -187,10 +187,8 @@ const MOST_SHOWN = 40;
 /** A program that every user can replace is not the program that was allowed (CWE-732). */
 function refuseUnsafeLocation({ found, real, mode }: Executable): void {
 	if (process.platform === "win32") return;
-	const path =
-		mode & 0o002
-			? real
-			: [real, ...linksOf(found)].flatMap(ancestors).find(isOpenToAll);
+	const folders = new Set([real, ...linksOf(found)].flatMap(ancestors));
+	const path = mode & 0o002 ? real : [...folders].find(isOpenToAll);
 	if (path === undefined) return;
 	throw violation(
 		"unsafe_location",
