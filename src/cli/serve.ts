@@ -22,6 +22,8 @@ export interface Session {
 const LAST_ANSWERS = 250;
 const LAST_BYTES = 500;
 const LAST_ALERTS = 500;
+/** Milliseconds after which a server has started, and its client seen the tools. */
+const STARTED = 2000;
 /** Seconds after which the system ends the server, should it be too busy to do so. */
 const STOP_DEADLINE = 5;
 
@@ -62,6 +64,7 @@ export async function serve(options: {
 	const groups = new Groups(manager);
 	const { version } = options;
 	await serveTools(transport, { version, manager, services, groups });
+	setTimeout(() => platform.forgetStart?.(), STARTED);
 	return {
 		ended: transport.ended,
 		exit: (code) => platform.exit(code),

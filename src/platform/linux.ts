@@ -4,6 +4,7 @@ import { Adoptions } from "./adoption.ts";
 import { Cgroups } from "./cgroup.ts";
 import { LimitGroups } from "./cgroup-limits.ts";
 import { cString, openLinuxLibc, ptr } from "./ffi.ts";
+import { forgetCode } from "./linux-code.ts";
 import {
 	BareEnclosure,
 	LinuxEnclosure,
@@ -68,6 +69,7 @@ export function createLinux(): Platform {
 				(pid) => tags.of(pid),
 			);
 		},
+		forgetStart: () => forgetCode(libc.madvise),
 		hasCapabilities: (path) => hasCapabilities(libc, path),
 		keepOut(pid) {
 			adoptions?.register(pid);

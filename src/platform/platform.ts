@@ -150,6 +150,8 @@ export interface Platform {
 	 * @param startSelf how a system is asked for what this process can't do itself
 	 */
 	prepareServer(startSelf: StartSelf): void;
+	/** Gives back memory that only the start needed, where that can be told; to be called once it is over. */
+	forgetStart?(): void;
 	/** Whether a file gives privileges by file capabilities. */
 	hasCapabilities(path: string): boolean;
 	/**
