@@ -30,6 +30,9 @@ const WNOHANG = 1;
 const SC_CLK_TCK = 2;
 const SC_PAGESIZE = 30;
 
+/** Milliseconds after which orphans are looked for again though nothing ran: who left its control group runs unseen. */
+const LONGEST_STILLNESS = 10_000;
+
 type Libc = ReturnType<typeof openLinuxLibc>;
 
 export function createLinux(): Platform {
@@ -46,6 +49,11 @@ export function createLinux(): Platform {
 	/** Made at the first start: to start the server alone leaves no trace. */
 	let cgroups: ReturnType<typeof openCgroups> | undefined;
 	let limitGroups: LimitGroups | undefined;
+	/** When there were none: who did not run since then has left nothing behind. */
+	let noOrphans: {
+		readonly epoch: number | undefined;
+		readonly at: number;
+	} = { epoch: undefined, at: 0 };
 	return {
 		pipes: {
 			open: () => openPipe(libc),
@@ -79,9 +87,17 @@ export function createLinux(): Platform {
 		get reapedOrphans() {
 			return adoptions?.reaped ?? 0;
 		},
-		orphans() {
+		orphans(age) {
 			oom.look();
-			return adoptions?.all() ?? [];
+			const now = performance.now();
+			const epoch =
+				cgroups instanceof Cgroups ? cgroups.activity.epoch : undefined;
+			const isStill = epoch !== undefined && epoch === noOrphans.epoch;
+			if (age === "still" && isStill && now - noOrphans.at < LONGEST_STILLNESS)
+				return [];
+			const orphans = adoptions?.all() ?? [];
+			noOrphans = { epoch: orphans.length === 0 ? epoch : undefined, at: now };
+			return orphans;
 		},
 		enclose(limits) {
 			const trees = { libc, units, sharesMemory };

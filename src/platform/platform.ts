@@ -170,8 +170,10 @@ export interface Platform {
 	 * What the end of the leaders' process groups would not end: on Linux what
 	 * processes left behind and this server adopted (those that ended are reaped),
 	 * elsewhere members of trees that have left their leader's group.
+	 *
+	 * @param age "still" where an earlier look will do, as long as nothing has run since then
 	 */
-	orphans(): readonly Orphan[];
+	orphans(age?: "still"): readonly Orphan[];
 	/**
 	 * The first digits of the soft limit of file locks that every process started
 	 * here has, in /proc/PID/limits; seven more follow. Undefined where there is none.

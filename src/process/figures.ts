@@ -24,6 +24,8 @@ const SHORTEST_INTERVAL = 500;
 /** Milliseconds after which a new process surely has memory of its own. */
 const SETTLING = 20;
 const MB = 2 ** 20;
+/** As much as the machine can do; asked once, as it is needed with every look. */
+const MOST_PERCENT = availableParallelism() * 100;
 
 interface Look {
 	/** Milliseconds after the start. */
@@ -115,7 +117,7 @@ export class Figures {
 		if (elapsed <= 0) return 0;
 		const percent = ((cpuSeconds - base.cpuSeconds) * 1000 * 100) / elapsed;
 		// Right after the start one tick would be more than the machine can do.
-		return Math.min(Math.max(0, percent), availableParallelism() * 100);
+		return Math.min(Math.max(0, percent), MOST_PERCENT);
 	}
 }
 

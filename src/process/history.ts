@@ -113,6 +113,7 @@ class Tier {
 
 function merge(points: readonly Point[]): Point {
 	const last = points.at(-1);
+	if (last && points.length === 1) return last;
 	const sum = points.reduce((total, { cpuPercent }) => total + cpuPercent, 0);
 	return {
 		at: last?.at ?? 0,

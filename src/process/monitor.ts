@@ -23,14 +23,14 @@ interface Watched {
 	readonly process: ManagedProcess;
 	readonly figures: Figures;
 	judge: Judge | undefined;
-	/** When to look next; milliseconds of the monotonic clock. */
-	due: number;
 	looks: number;
 }
 
 /** Looks at the trees of all processes in one loop, which runs while there is one, and remembers what it saw. */
 export class Monitor {
 	readonly #watched = new Set<Watched>();
+	/** Whom to look at when; by milliseconds of the monotonic clock, in multiples of a grain. */
+	readonly #due = new Map<number, Watched[]>();
 	readonly #figures = new WeakMap<ManagedProcess, Figures>();
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	#timerDue = Number.POSITIVE_INFINITY;
@@ -44,13 +44,11 @@ export class Monitor {
 			process,
 			figures: this.#figuresOf(process),
 			judge,
-			due: 0,
 			looks: 0,
 		};
-		this.#plan(entry, judge ? GRAIN : undefined);
 		this.#watched.add(entry);
 		void process.gone.then(() => this.#watched.delete(entry));
-		this.#arm(entry.due);
+		this.#arm(this.#plan(entry, judge ? GRAIN : undefined));
 	}
 
 	/** The usage of a process's tree now, or, once it has ended, its totals. */
@@ -76,9 +74,19 @@ export class Monitor {
 	}
 
 	async #turn(): Promise<void> {
-		const now = performance.now();
-		const due = [...this.#watched].filter((entry) => entry.due <= now);
+		const due = this.#takeDue();
 		while (due.length > 0) await turns.run(() => this.#lookAtSome(due));
+	}
+
+	#takeDue(): Watched[] {
+		const now = performance.now();
+		const due: Watched[] = [];
+		for (const [time, entries] of this.#due) {
+			if (time > now) continue;
+			this.#due.delete(time);
+			due.push(...entries.filter((entry) => this.#watched.has(entry)));
+		}
+		return due;
 	}
 
 	/** Takes as many as there is time for in one turn of the event loop, up to one that answers later. */
@@ -118,8 +126,11 @@ export class Monitor {
 		this.#plan(entry, sample && entry.judge?.(sample));
 	}
 
-	/** @param wanted milliseconds to the next look; undefined for the usual time */
-	#plan(entry: Watched, wanted: number | undefined): void {
+	/**
+	 * @param wanted milliseconds to the next look; undefined for the usual time
+	 * @returns when that is
+	 */
+	#plan(entry: Watched, wanted: number | undefined): number {
 		const now = performance.now();
 		const early = EARLY[entry.looks++];
 		const usual = Math.max(INTERVAL, (this.#cost * this.#watched.size) / SHARE);
@@ -131,7 +142,11 @@ export class Monitor {
 				? COARSE_GRAIN
 				: GRAIN;
 		// To the nearest: always later would double a pause of one grain.
-		entry.due = Math.round(due / grain) * grain;
+		const time = Math.round(due / grain) * grain;
+		const others = this.#due.get(time);
+		if (others) others.push(entry);
+		else this.#due.set(time, [entry]);
+		return time;
 	}
 
 	/** A turn under way arms the timer at its end. */
@@ -151,8 +166,6 @@ export class Monitor {
 	}
 
 	#nextDue(): number {
-		let next = Number.POSITIVE_INFINITY;
-		for (const { due } of this.#watched) next = Math.min(next, due);
-		return next;
+		return Math.min(...this.#due.keys());
 	}
 }

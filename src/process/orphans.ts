@@ -68,9 +68,9 @@ export class OrphanKeeper {
 		for (const { pid } of this.#orphans()) sendSignal(pid, signal);
 	}
 
-	#orphans(): readonly Orphan[] {
+	#orphans(age?: "still"): readonly Orphan[] {
 		try {
-			return this.platform.orphans();
+			return this.platform.orphans(age);
 		} catch (error) {
 			diagnose(`orphans can't be looked at: ${messageOf(error)}`);
 			return [];
@@ -79,7 +79,7 @@ export class OrphanKeeper {
 
 	#look(): void {
 		this.guard.check();
-		const orphans = this.#orphans();
+		const orphans = this.#orphans("still");
 		const groups = new Set(orphans.map(({ group }) => group));
 		for (const group of groups)
 			if (!this.#guarded.has(group)) this.guard.add(group);
