@@ -1,8 +1,9 @@
 import { describe, expect, it } from "bun:test";
 import { closeSync, readSync } from "node:fs";
 import { systemCode } from "../../src/errors.ts";
-import { InputClosedError, PipeInput } from "../../src/process/stdin.ts";
+import { PipeInput } from "../../src/process/stdin.ts";
 import { settlesWithin } from "../../src/process/timer.ts";
+import { InputClosedError } from "../../src/process/write-queue.ts";
 import { platform, textOf } from "../support/managed.ts";
 
 const FOREVER = Number.POSITIVE_INFINITY;
