@@ -15,6 +15,7 @@ import {
 } from "@modelcontextprotocol/sdk/types.js";
 import { CfWorkerJsonSchemaValidator } from "@modelcontextprotocol/sdk/validation/cfworker";
 import { diagnose, messageOf, ProcessError } from "./errors.ts";
+import { withIds } from "./ids.ts";
 import type { ProcessManager } from "./process/manager.ts";
 import type { Ask } from "./security/confirmation.ts";
 import type { Groups } from "./supervision/group.ts";
@@ -122,7 +123,7 @@ export async function serveTools(
 	server.onerror = (error) => {
 		diagnose(`protocol: ${error.message}`);
 	};
-	await server.connect(transport);
+	await server.connect(withIds(transport));
 	return calls;
 }
 

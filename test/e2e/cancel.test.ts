@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { linesOf } from "../support/audit.ts";
 import { cpuSecondsOf, memoryMBOf } from "../support/proc.ts";
 import { PYTHON } from "../support/programs.ts";
-import { RawServer } from "../support/raw.ts";
+import { initializeRequest, RawServer } from "../support/raw.ts";
 import { eventually, type Success } from "../support/server.ts";
 
 setDefaultTimeout(120_000);
@@ -17,12 +17,17 @@ const CONFIG = {
 /** Longer than a whole test. */
 const LONG = 200_000;
 
-function call(server: RawServer, id: string, name: string, args: unknown) {
+function call(
+	server: RawServer,
+	id: string | number,
+	name: string,
+	args: unknown,
+) {
 	const params = { name, arguments: args };
 	server.send({ jsonrpc: "2.0", id, method: "tools/call", params });
 }
 
-function cancel(server: RawServer, requestId: string) {
+function cancel(server: RawServer, requestId: string | number) {
 	const params = { requestId, reason: "enough" };
 	server.send({ jsonrpc: "2.0", method: "notifications/cancelled", params });
 }
@@ -127,6 +132,30 @@ describe("a call that the client cancels", () => {
 			{ result: "written", bytes: 4 },
 		]);
 		await expectSilence(server, ids);
+	});
+
+	it.each([[0], [""], [-1], ["a"]])(
+		"is given up also where its id is %j",
+		async (id) => {
+			await using server = await RawServer.start(CONFIG, { initialize: false });
+			server.send(initializeRequest("first"));
+			await server.answer("first");
+			const pid = await startCat(server);
+			const wait = { pid, timeout: LONG };
+			call(server, id, "process_wait", wait);
+			await server.request("ping");
+			cancel(server, id);
+			await server.ok("process_terminate", { pid });
+			await expectSilence(server, [String(id)]);
+		},
+	);
+
+	it("with id 0 is answered with that id where it is not cancelled", async () => {
+		await using server = await RawServer.start(CONFIG, { initialize: false });
+		server.send(initializeRequest(0));
+		expect(await server.answer(0)).toMatchObject({ id: 0, result: {} });
+		server.send({ jsonrpc: "2.0", id: "", method: "ping" });
+		expect(await server.answer("")).toMatchObject({ id: "", result: {} });
 	});
 
 	it("is not answered by its process's end, which all others hear of", async () => {

@@ -3,12 +3,7 @@ import { join } from "node:path";
 import type { ConfigInput } from "../../src/config/schema.ts";
 import { linesOf } from "../support/audit.ts";
 import { PYTHON } from "../support/programs.ts";
-import {
-	type Action,
-	eventually,
-	isAlive,
-	TestServer,
-} from "../support/server.ts";
+import { type Action, isAlive, TestServer } from "../support/server.ts";
 import { until, viewOf } from "../support/services.ts";
 
 setDefaultTimeout(60_000);
@@ -120,27 +115,28 @@ describe("a service about which the user is still asked", () => {
 
 	it("has the question taken back with the stop, and can be started anew", async () => {
 		const questions: string[] = [];
-		const first = Promise.withResolvers<void>();
-		const never = Promise.withResolvers<Action>();
+		const [asked, takenBack] = [
+			Promise.withResolvers<void>(),
+			Promise.withResolvers<Action>(),
+		];
 		await using server = await TestServer.start(
 			{ ...CONFIG, requireConfirmation: true, maxConcurrentProcesses: 1 },
 			{
-				onAsk: (question) => {
+				onAsk: (question, signal) => {
 					questions.push(question);
-					first.resolve();
-					return questions.length === 1 ? never.promise : "accept";
+					if (questions.length > 1) return "accept";
+					signal.onabort = () => takenBack.resolve("accept");
+					asked.resolve();
+					return takenBack.promise;
 				},
 			},
 		);
 		const starting = server.fails("process_start_service", start);
-		await first.promise;
+		await asked.promise;
 		await server.ok("process_stop_service", { serviceId: "wanted" });
 		await starting;
-		// Its place is free again, as nobody waits for the answer.
-		const { pid } = await eventually(async () => {
-			const again = server.ok("process_start_service", start);
-			return again.catch(() => undefined);
-		}, "its place to be free");
+		await takenBack.promise;
+		const { pid } = await server.ok("process_start_service", start);
 		expect(isAlive(pid)).toBe(true);
 		expect(questions).toHaveLength(2);
 	});
