@@ -29,8 +29,6 @@ describe("a reader that follows by cursor", () => {
 	it.each([
 		["utf-8", 1],
 		["base64", 2],
-		["hex", 3],
-		["latin1", 4],
 	] as const)(
 		"in %s, too slowly for a small buffer, is told of every byte that it misses",
 		async (encoding, seed) => {

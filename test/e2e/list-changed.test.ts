@@ -1,5 +1,5 @@
 import { describe, expect, it, setDefaultTimeout } from "bun:test";
-import { eventually, type Success, TestServer } from "../support/server.ts";
+import { eventually, TestServer } from "../support/server.ts";
 
 setDefaultTimeout(60_000);
 
@@ -37,13 +37,14 @@ describe(CHANGED, () => {
 			);
 		};
 		expect(await listed()).toEqual([]);
-		const start = async (): Promise<Success> =>
-			server.ok("process_start", { executable: "true" });
-		const first = await start();
+		const start = { executable: "sleep", args: ["600"] };
+		const first = await server.ok("process_start", start);
 		await changes((uris) => uris.includes(`process://${first.pid}/stdout`));
-		await server.waitForEnd(first.pid);
-		const second = await start();
-		await server.waitForEnd(second.pid);
+		const second = await server.ok("process_start", start);
+		await changes((uris) => uris.includes(`process://${second.pid}/stdout`));
+		// The end of one is none of these; that of another has the first one forgotten.
+		for (const { pid } of [first, second])
+			await server.ok("process_terminate", { pid, force: true });
 		await changes(
 			(uris) =>
 				!uris.includes(`process://${first.pid}/status`) &&
