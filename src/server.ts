@@ -15,10 +15,12 @@ import {
 } from "@modelcontextprotocol/sdk/types.js";
 import { CfWorkerJsonSchemaValidator } from "@modelcontextprotocol/sdk/validation/cfworker";
 import { diagnose, messageOf, ProcessError } from "./errors.ts";
+import { withIds } from "./ids.ts";
 import type { ProcessManager } from "./process/manager.ts";
 import type { Ask } from "./security/confirmation.ts";
 import type { Groups } from "./supervision/group.ts";
 import type { Services } from "./supervision/services.ts";
+import { Calls } from "./tools/calls.ts";
 import type { Subscriptions } from "./tools/resources.ts";
 import type { Progress } from "./tools/tool.ts";
 import { fixed } from "./transport.ts";
@@ -57,11 +59,15 @@ function once<T>(make: () => T): () => T {
 	};
 }
 
-/** Serves tools over a transport until that closes. */
+/**
+ * Serves tools over a transport until that closes.
+ *
+ * @returns the calls under way, to be ended when the server stops
+ */
 export async function serveTools(
 	transport: Transport,
 	{ version, manager, services, groups }: ServerOptions,
-): Promise<void> {
+): Promise<Calls> {
 	const server = new Server(
 		{ name: "mcp-process", version },
 		{
@@ -75,6 +81,7 @@ export async function serveTools(
 			jsonSchemaValidator: new CfWorkerJsonSchemaValidator(),
 		},
 	);
+	const calls = new Calls();
 	// The next thing that every client asks for.
 	server.oninitialized = () => void toolsModule();
 	const listing = once(async () => {
@@ -90,12 +97,13 @@ export async function serveTools(
 		const { callTool } = await toolsModule();
 		const agent = server.getClientVersion()?.name ?? "unknown";
 		const canAsk = server.getClientCapabilities()?.elicitation?.form;
-		const { signal } = extra;
-		const ask = canAsk ? askThrough(server, signal) : undefined;
 		const progress = progressFor(params?._meta?.progressToken, extra);
-		const caller = { agent, ask, signal, progress };
-		const call = { manager, services, groups, ...caller };
-		return callTool(params?.name, params?.arguments, call);
+		return calls.run(extra.signal, (signal) => {
+			const ask = canAsk ? askThrough(server, signal) : undefined;
+			const caller = { agent, ask, signal, progress };
+			const call = { manager, services, groups, ...caller };
+			return callTool(params?.name, params?.arguments, call);
+		});
 	};
 	serveResources(server, manager);
 	manager.onBreach = ({ pid, identity: { name } }, { cause, message }) => {
@@ -115,7 +123,8 @@ export async function serveTools(
 	server.onerror = (error) => {
 		diagnose(`protocol: ${error.message}`);
 	};
-	await server.connect(transport);
+	await server.connect(withIds(transport));
+	return calls;
 }
 
 /** Serves the processes' output and status as resources. */
@@ -200,13 +209,18 @@ type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 /** Milliseconds that a user has for an answer. */
 const ANSWER_TIMEOUT = 300_000;
 
-/** Asks the user by elicitation; a call that the client cancels is not asked about any more. */
+/** Asks the user by elicitation; a call whose answer nobody waits for is not asked about any more. */
 function askThrough(server: Server, signal: AbortSignal): Ask {
 	return async (message) => {
+		// The SDK would take back a question that was answered long ago, too.
+		const question = new AbortController();
+		const takeBack = () => question.abort();
+		if (signal.aborted) takeBack();
+		signal.addEventListener("abort", takeBack);
 		try {
 			const { action } = await server.elicitInput(
 				{ message, requestedSchema: { type: "object", properties: {} } },
-				{ timeout: ANSWER_TIMEOUT, signal },
+				{ timeout: ANSWER_TIMEOUT, signal: question.signal },
 			);
 			if (signal.aborted) return "cancelled";
 			if (action === "accept") return "approved";
@@ -218,6 +232,8 @@ function askThrough(server: Server, signal: AbortSignal): Ask {
 			return error.code === ErrorCode.MethodNotFound
 				? "unsupported"
 				: "cancelled";
+		} finally {
+			signal.removeEventListener("abort", takeBack);
 		}
 	};
 }

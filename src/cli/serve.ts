@@ -63,13 +63,16 @@ export async function serve(options: {
 	const services = new Services(manager);
 	const groups = new Groups(manager);
 	const { version } = options;
-	await serveTools(transport, { version, manager, services, groups });
+	const parts = { version, manager, services, groups };
+	const calls = await serveTools(transport, parts);
 	setTimeout(() => platform.forgetStart?.(), STARTED);
 	return {
 		ended: transport.ended,
 		exit: (code) => platform.exit(code),
 		async stop(reason) {
 			platform.endWithin(STOP_DEADLINE);
+			// Who waits for something gets what there is; the rest is soon done.
+			calls.end();
 			await transport.idle(LAST_ANSWERS);
 			services.close();
 			await manager.stopAll();

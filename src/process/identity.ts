@@ -18,6 +18,8 @@ export interface StartRequest extends LaunchRequest {
 	readonly keepOutput?: boolean | undefined;
 	/** The process before it in a pipeline, whose standard output it may be given as its input. */
 	readonly source?: ManagedProcess | undefined;
+	/** Aborted when nobody wants it started any more. */
+	readonly signal?: AbortSignal | undefined;
 }
 
 /**

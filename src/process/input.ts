@@ -38,8 +38,11 @@ export function openInput(process: ManagedProcess): InputStream {
 			0,
 			"Start it anew without closeStdin.",
 		);
-	if (stdin.closed) throw noStdin(pid, "it is closed");
-	return stdin;
+	if (!stdin.closed) return stdin;
+	const { reason, remediation } = stdin.wasEnded
+		? ENDED
+		: { reason: whyBroken(process), remediation: BROKEN };
+	throw noStdin(pid, reason, 0, remediation);
 }
 
 function fed(pid: number, by: number): ProcessError {
@@ -51,11 +54,14 @@ function fed(pid: number, by: number): ProcessError {
 	);
 }
 
-const CLOSED =
-	"end, closeStdin or the process itself closed it; read its output, or start it anew.";
+const ENDED = {
+	reason: "its end was given before (end, or closeStdin)",
+	remediation: "Start it anew, and leave the input open until all is written.",
+};
+const BROKEN = "Read its output for the reason, or start it anew.";
 
-/** Who closed an input while it was written to. */
-export function whyClosed({ state, tree }: ManagedProcess): string {
+/** Who made an end of an input that was still written to. */
+export function whyBroken({ state, tree }: ManagedProcess): string {
 	return state !== "running" || tree.hasLeaderEnded()
 		? "the process has ended"
 		: "the process closed it";
@@ -70,7 +76,7 @@ export function noStdin(
 	pid: number,
 	reason: string,
 	bytesWritten = 0,
-	remediation = CLOSED,
+	remediation = BROKEN,
 ): ProcessError {
 	return new ProcessError(
 		"STDIN_NOT_AVAILABLE",

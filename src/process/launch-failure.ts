@@ -70,3 +70,12 @@ export function shuttingDown(): ProcessError {
 		"Start it anew once the server is back.",
 	);
 }
+
+/** What a launch meets whose call was cancelled before it came to it. */
+export function calledOff(): ProcessError {
+	return new ProcessError(
+		"SPAWN_FAILED",
+		"The call was cancelled before the process was started",
+		"Call again to start it.",
+	);
+}

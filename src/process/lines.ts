@@ -70,7 +70,10 @@ async function linesOf(
 		at = Math.max(at, ring.start);
 		const bytes = completeLines(ring, at);
 		if (bytes.length === 0) break;
-		const lines = await turns.run(() => matching(bytes, request, pattern));
+		const lines = await turns.run(() =>
+			signal.aborted ? undefined : matching(bytes, request, pattern),
+		);
+		if (!lines) break;
 		for (const { index, offset, text } of lines) {
 			if (kept.add(`${number + index}:${text}\n`)) continue;
 			return { text: kept.text, end: at + offset, dropped, truncated: true };
@@ -78,7 +81,8 @@ async function linesOf(
 		number += newlinesIn(bytes);
 		at += bytes.length;
 	}
-	return { text: kept.text, end: at, dropped, truncated: kept.isCut };
+	const truncated = kept.isCut || (signal.aborted && at < last);
+	return { text: kept.text, end: at, dropped, truncated };
 }
 
 /** Whole lines from an offset on; a part of one that is too long; none where there is no complete one. */

@@ -10,16 +10,15 @@ import { wantsCapture } from "./capture.ts";
 import { holdToLimits, limitsForSystem } from "./enforcement.ts";
 import { Guard } from "./guard.ts";
 import { identityOf, type StartRequest } from "./identity.ts";
-import { checkInput, feed, noStdin, openInput, whyClosed } from "./input.ts";
+import { checkInput, feed, noStdin, openInput, whyBroken } from "./input.ts";
 import { Journal } from "./journal.ts";
-import { shuttingDown } from "./launch-failure.ts";
+import { calledOff, shuttingDown } from "./launch-failure.ts";
 import { launch } from "./launcher.ts";
 import { Listeners } from "./listeners.ts";
 import { Monitor } from "./monitor.ts";
 import { OrphanKeeper } from "./orphans.ts";
 import { join, pipesOf } from "./piping.ts";
 import { ManagedProcess } from "./process.ts";
-import { InputClosedError } from "./stdin.ts";
 import { checkTerminal } from "./terminal.ts";
 import type { Blame, Cause } from "./termination.ts";
 import {
@@ -27,6 +26,7 @@ import {
 	type TerminationRequest,
 	terminate,
 } from "./terminator.ts";
+import { InputClosedError } from "./write-queue.ts";
 
 /** How a launch is kept that somebody else looks after. */
 export interface Keeping {
@@ -120,6 +120,7 @@ export class ProcessManager {
 		try {
 			await this.#guard.prepare();
 			if (this.#stopping) throw shuttingDown();
+			if (request.signal?.aborted) throw calledOff();
 			const strict = this.config.strictResourceEnforcement;
 			const limits = limitsForSystem(admitted.limits, strict);
 			const { terminal, mergeStderr: merge = false } = request;
@@ -198,6 +199,7 @@ export class ProcessManager {
 		process: ManagedProcess,
 		bytes: Uint8Array,
 		timeout: number,
+		signal?: AbortSignal,
 	): Promise<number> {
 		try {
 			checkInput(this.config, bytes);
@@ -207,12 +209,12 @@ export class ProcessManager {
 		}
 		const input = openInput(process);
 		try {
-			const written = await input.write(bytes, timeout);
+			const written = await input.write(bytes, timeout, signal);
 			this.journal.wrote(process, written, bytes.length);
 			return written;
 		} catch (error) {
 			if (!(error instanceof InputClosedError)) throw error;
-			throw noStdin(process.pid, whyClosed(process), error.written);
+			throw noStdin(process.pid, whyBroken(process), error.written);
 		}
 	}
 

@@ -2,16 +2,22 @@ import { closeSync, writeSync } from "node:fs";
 import type { FileSink } from "bun";
 import { systemCode } from "../errors.ts";
 import { settlesWithin } from "./timer.ts";
+import { InputClosedError, type Pending, WriteQueue } from "./write-queue.ts";
 
 /** The write end of a child's standard input. */
 export interface InputStream {
 	/**
 	 * Writes in the order of the calls and returns the bytes that the child's pipe
-	 * took within `timeout` milliseconds; text is never cut within a character.
+	 * took within `timeout` milliseconds, or until `signal` was aborted; text is
+	 * never cut within a character.
 	 *
 	 * @throws InputClosedError where nobody can read any more
 	 */
-	write(bytes: Uint8Array, timeout: number): Promise<number>;
+	write(
+		bytes: Uint8Array,
+		timeout: number,
+		signal?: AbortSignal,
+	): Promise<number>;
 	/**
 	 * Writes all of it, in pieces of any size, however long that takes.
 	 *
@@ -22,38 +28,23 @@ export interface InputStream {
 	end(): Promise<void>;
 	/** Closes it now; what waits is given up. */
 	close(): void;
+	/** Whether nothing can be written any more. */
 	readonly closed: boolean;
-}
-
-/** The child, or the whole of its tree, has closed its standard input. */
-export class InputClosedError extends Error {
-	/** @param written bytes that it had taken before */
-	constructor(
-		message: string,
-		readonly written = 0,
-	) {
-		super(message);
-	}
+	/** Whether that is because `end` was called. */
+	readonly wasEnded: boolean;
 }
 
 const FIRST_WAIT = 1;
 const LONGEST_WAIT = 20;
 
-interface Pending {
-	readonly bytes: Uint8Array;
-	/** Bytes of one write. */
-	readonly piece: number;
-	written: number;
-	settle(result: number | InputClosedError): void;
-}
+const NOTHING = new Uint8Array(0);
 
 /** Standard input over a kernel pipe whose write end does not block. */
 export class PipeInput implements InputStream {
-	readonly #queue: Pending[] = [];
+	readonly #queue = new WriteQueue<"write" | "pass" | "end">();
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	#wait = FIRST_WAIT;
-	#ending: (() => void) | undefined;
-	#closed = false;
+	#state: "open" | "ending" | "ended" | "broken" = "open";
 	#isWide = false;
 
 	/**
@@ -68,84 +59,65 @@ export class PipeInput implements InputStream {
 	) {}
 
 	get closed(): boolean {
-		return this.#closed || this.#ending !== undefined;
+		return this.#state !== "open";
 	}
 
-	write(bytes: Uint8Array, timeout: number): Promise<number> {
-		if (this.closed)
-			return Promise.reject(new InputClosedError("already closed"));
-		if (bytes.length === 0) return Promise.resolve(0);
-		return new Promise((resolve, reject) => {
-			const expire = () => {
-				this.#queue.splice(this.#queue.indexOf(pending), 1);
-				resolve(pending.written);
-			};
-			const timer =
-				timeout === Number.POSITIVE_INFINITY
-					? undefined
-					: setTimeout(expire, timeout);
-			const pending: Pending = {
-				bytes,
-				piece: this.atomicBytes,
-				written: 0,
-				settle(result) {
-					clearTimeout(timer);
-					if (typeof result === "number") resolve(result);
-					else reject(result);
-				},
-			};
-			this.#queue.push(pending);
-			if (this.#timer === undefined) this.#pump();
-		});
+	get wasEnded(): boolean {
+		return this.#state === "ending" || this.#state === "ended";
 	}
 
-	pass(bytes: Uint8Array): Promise<void> {
-		if (this.closed)
-			return Promise.reject(new InputClosedError("already closed"));
+	async write(
+		bytes: Uint8Array,
+		timeout: number,
+		signal?: AbortSignal,
+	): Promise<number> {
+		this.#requireOpen();
+		if (bytes.length === 0) return 0;
+		const written = this.#queue.add("write", bytes, timeout, signal);
+		this.#start();
+		return written;
+	}
+
+	async pass(bytes: Uint8Array): Promise<void> {
+		this.#requireOpen();
 		if (!this.#isWide) this.widen(this.fd);
 		this.#isWide = true;
-		return new Promise((resolve, reject) => {
-			this.#queue.push({
-				bytes,
-				piece: bytes.length,
-				written: 0,
-				settle: (result) =>
-					typeof result === "number" ? resolve() : reject(result),
-			});
-			if (this.#timer === undefined) this.#pump();
-		});
+		const passed = this.#queue.add("pass", bytes);
+		this.#start();
+		await passed;
 	}
 
-	end(): Promise<void> {
-		if (this.#closed) return Promise.resolve();
-		return new Promise((resolve) => {
-			const before = this.#ending;
-			this.#ending = () => {
-				before?.();
-				resolve();
-			};
-			if (this.#timer === undefined) this.#pump();
-		});
+	async end(): Promise<void> {
+		if (this.#state === "ended" || this.#state === "broken") return;
+		this.#state = "ending";
+		// It is given up when the input is closed, which is what it is for.
+		const ended = this.#queue.add("end", NOTHING).catch(() => {});
+		this.#start();
+		await ended;
 	}
 
 	close(): void {
-		if (this.#closed) return;
-		this.#closed = true;
+		if (this.#state === "ended" || this.#state === "broken") return;
+		this.#state = this.#state === "ending" ? "ended" : "broken";
 		clearTimeout(this.#timer);
 		this.#timer = undefined;
 		closeSync(this.fd);
-		const message = "standard input was closed";
-		for (const pending of this.#queue.splice(0))
-			pending.settle(new InputClosedError(message, pending.written));
-		this.#ending?.();
+		this.#queue.close("standard input was closed");
+	}
+
+	#requireOpen(): void {
+		if (this.closed) throw new InputClosedError("already closed");
+	}
+
+	#start(): void {
+		if (this.#timer === undefined) this.#pump();
 	}
 
 	/** Writes until the pipe is full, then tries again a little later. */
 	#pump(): void {
 		this.#timer = undefined;
-		if (this.#closed) return;
-		for (let head = this.#queue[0]; head; head = this.#queue[0]) {
-			const result = this.#drain(head);
+		for (let head = this.#queue.head; head; head = this.#queue.head) {
+			const result = head.kind === "end" ? "closed" : this.#drain(head);
 			if (result === "closed") {
 				this.close();
 				return;
@@ -155,14 +127,13 @@ export class PipeInput implements InputStream {
 				this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);
 				return;
 			}
-			this.#queue.shift();
-			head.settle(head.written);
+			this.#queue.next();
 		}
-		if (this.#ending) this.close();
 	}
 
-	#drain(pending: Pending): "done" | "full" | "closed" {
-		const { bytes, piece } = pending;
+	#drain(pending: Pending<"write" | "pass" | "end">) {
+		const { bytes, kind } = pending;
+		const piece = kind === "pass" ? bytes.length : this.atomicBytes;
 		while (pending.written < bytes.length) {
 			const end = cutAtCharacter(bytes, pending.written + piece);
 			try {
@@ -198,22 +169,31 @@ export function cutAtCharacter(bytes: Uint8Array, end: number): number {
  * to be had. What the runtime has accepted counts as written.
  */
 export class SinkInput implements InputStream {
-	#closed = false;
+	#state: "open" | "ended" | "broken" = "open";
 	readonly #closing = Promise.withResolvers<void>();
 
 	constructor(private readonly sink: FileSink) {}
 
 	get closed(): boolean {
-		return this.#closed;
+		return this.#state !== "open";
 	}
 
-	async write(bytes: Uint8Array, timeout: number): Promise<number> {
-		if (this.#closed) throw new InputClosedError("already closed");
+	get wasEnded(): boolean {
+		return this.#state === "ended";
+	}
+
+	async write(
+		bytes: Uint8Array,
+		timeout: number,
+		signal?: AbortSignal,
+	): Promise<number> {
+		if (this.closed) throw new InputClosedError("already closed");
+		if (signal?.aborted) return 0;
 		try {
 			this.sink.write(bytes);
 			const flushed = this.sink.flush();
 			if (flushed instanceof Promise && timeout !== Number.POSITIVE_INFINITY)
-				await settlesWithin(flushed, timeout);
+				await settlesWithin(flushed, timeout, signal);
 			return bytes.length;
 		} catch {
 			this.close();
@@ -227,16 +207,20 @@ export class SinkInput implements InputStream {
 		);
 		// What a child that has ended didn't take would be waited for in vain.
 		await Promise.race([taken, this.#closing.promise]);
-		if (this.#closed) throw new InputClosedError("standard input was closed");
+		if (this.closed) throw new InputClosedError("standard input was closed");
 	}
 
 	async end(): Promise<void> {
-		this.close();
+		this.#close("ended");
 	}
 
 	close(): void {
-		if (this.#closed) return;
-		this.#closed = true;
+		this.#close("broken");
+	}
+
+	#close(state: "ended" | "broken"): void {
+		if (this.closed) return;
+		this.#state = state;
 		this.#closing.resolve();
 		// Resolves when the child has taken the rest, or fails when it has ended.
 		Promise.resolve(this.sink.end()).catch(() => {});

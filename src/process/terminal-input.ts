@@ -1,4 +1,5 @@
-import { cutAtCharacter, InputClosedError, type InputStream } from "./stdin.ts";
+import { cutAtCharacter, type InputStream } from "./stdin.ts";
+import { InputClosedError, WriteQueue } from "./write-queue.ts";
 
 /** What the input of a terminal needs of it. */
 export interface Keyboard {
@@ -8,13 +9,6 @@ export interface Keyboard {
 	isCanonical(): boolean;
 }
 
-interface Pending {
-	/** Undefined: the end of input, for which it depends on what was typed before. */
-	bytes: Uint8Array | undefined;
-	written: number;
-	settle(result: "taken" | InputClosedError): void;
-}
-
 /** Bytes that are typed at one time: what a program that doesn't read leaves waiting is no more. */
 const PIECE = 1024;
 
@@ -22,13 +16,15 @@ const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 /** Control-D, which ends the input of who reads lines: VEOF in termios(3), unless it was changed. */
 const END = 0x04;
+const NOTHING = new Uint8Array(0);
 
 /**
  * Input typed at a terminal. What the terminal has accepted counts as written:
  * the runtime holds at most one piece for who doesn't read.
  */
 export class TerminalInput implements InputStream {
-	readonly #queue: Pending[] = [];
+	/** What ends the input depends on what was typed before, and comes when it is its turn. */
+	readonly #queue = new WriteQueue<"write" | "end">();
 	/** Whether the last piece was not taken yet. */
 	#isFull = false;
 	#closed = false;
@@ -41,24 +37,32 @@ export class TerminalInput implements InputStream {
 		return this.#closed;
 	}
 
-	write(bytes: Uint8Array, timeout: number): Promise<number> {
-		if (bytes.length === 0 && !this.#closed) return Promise.resolve(0);
-		return this.#put(bytes, timeout);
+	/** The end of input that is typed leaves a terminal open. */
+	get wasEnded(): boolean {
+		return false;
+	}
+
+	async write(
+		bytes: Uint8Array,
+		timeout: number,
+		signal?: AbortSignal,
+	): Promise<number> {
+		if (bytes.length === 0 && !this.#closed) return 0;
+		return this.#put("write", bytes, timeout, signal);
 	}
 
 	async pass(bytes: Uint8Array): Promise<void> {
-		await this.#put(bytes, Number.POSITIVE_INFINITY);
+		await this.#put("write", bytes);
 	}
 
 	/** Types the end of input, once everything before was taken; the terminal stays open. */
 	async end(): Promise<void> {
-		await this.#put(undefined, Number.POSITIVE_INFINITY).catch(() => {});
+		await this.#put("end", NOTHING).catch(() => {});
 	}
 
 	close(): void {
 		this.#closed = true;
-		const error = new InputClosedError("the terminal was closed");
-		for (const pending of this.#queue.splice(0)) pending.settle(error);
+		this.#queue.close("the terminal was closed");
 	}
 
 	/** To be called when the terminal has taken all that was typed. */
@@ -76,45 +80,30 @@ export class TerminalInput implements InputStream {
 			: Uint8Array.of(END);
 	}
 
-	#put(bytes: Pending["bytes"], timeout: number): Promise<number> {
-		if (this.#closed)
-			return Promise.reject(new InputClosedError("already closed"));
-		return new Promise((resolve, reject) => {
-			const expire = () => {
-				this.#queue.splice(this.#queue.indexOf(pending), 1);
-				resolve(pending.written);
-			};
-			const timer =
-				timeout === Number.POSITIVE_INFINITY
-					? undefined
-					: setTimeout(expire, timeout);
-			const pending: Pending = {
-				bytes,
-				written: 0,
-				settle(result) {
-					clearTimeout(timer);
-					if (result === "taken") resolve(pending.written);
-					else reject(result);
-				},
-			};
-			this.#queue.push(pending);
-			this.#pump();
-		});
+	async #put(
+		kind: "write" | "end",
+		bytes: Uint8Array,
+		timeout?: number,
+		signal?: AbortSignal,
+	): Promise<number> {
+		if (this.#closed) throw new InputClosedError("already closed");
+		const written = this.#queue.add(kind, bytes, timeout, signal);
+		this.#pump();
+		return written;
 	}
 
 	#pump(): void {
 		while (!this.#isFull && !this.#closed) {
-			const head = this.#queue[0];
+			const { head } = this.#queue;
 			if (!head) return;
-			const bytes = head.bytes ?? this.#endOfInput();
-			head.bytes = bytes;
-			if (head.written >= bytes.length) {
-				this.#queue.shift();
-				head.settle("taken");
+			if (head.kind === "end" && head.bytes === NOTHING)
+				head.bytes = this.#endOfInput();
+			if (head.written >= head.bytes.length) {
+				this.#queue.next();
 				continue;
 			}
-			const end = cutAtCharacter(bytes, head.written + PIECE);
-			const piece = bytes.subarray(head.written, end);
+			const end = cutAtCharacter(head.bytes, head.written + PIECE);
+			const piece = head.bytes.subarray(head.written, end);
 			head.written = end;
 			this.#last = piece.at(-1) ?? this.#last;
 			this.#isFull = true;

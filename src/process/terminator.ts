@@ -62,9 +62,12 @@ async function endsWithin(
 	return settlesWithin(process.gone, grace / 2);
 }
 
+/** Those that were killed here; that somebody else did so is no news of how they were ended. */
+const killed = new WeakSet<ManagedProcess>();
+
 /** Where several terminations wait for one tree, another one may have killed it. */
 function wayOf(process: ManagedProcess): TerminationOutcome["reason"] {
-	return process.termination?.signal === "SIGKILL" ? "forced" : "graceful";
+	return killed.has(process) ? "forced" : "graceful";
 }
 
 /** Kills under way, so that a tree that many want ended is killed by one. */
@@ -73,6 +76,7 @@ const kills = new WeakMap<ManagedProcess, Promise<readonly number[]>>();
 function kill(process: ManagedProcess): Promise<readonly number[]> {
 	const underWay = kills.get(process);
 	if (underWay) return underWay;
+	killed.add(process);
 	const killing = killUntilGone(process).finally(() => kills.delete(process));
 	kills.set(process, killing);
 	return killing;

@@ -33,17 +33,23 @@ export function sleep(delay: number): Promise<void> {
 	});
 }
 
-/** Whether `promise` settles within `delay` milliseconds. */
+/** Whether `promise` settles within `delay` milliseconds, and before `signal` is aborted. */
 export function settlesWithin(
 	promise: Promise<unknown>,
 	delay: number,
+	signal?: AbortSignal,
 ): Promise<boolean> {
 	return new Promise((resolve) => {
-		const cancel = after(delay, () => resolve(false));
-		const settled = () => {
+		const settle = (isSettled: boolean) => {
 			cancel();
-			resolve(true);
+			signal?.removeEventListener("abort", giveUp);
+			resolve(isSettled);
 		};
+		const giveUp = () => settle(false);
+		const settled = () => settle(true);
+		const cancel = after(delay, giveUp);
+		signal?.addEventListener("abort", giveUp);
 		promise.then(settled, settled);
+		if (signal?.aborted) giveUp();
 	});
 }

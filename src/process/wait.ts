@@ -144,6 +144,8 @@ class Sought {
 		for (const [name, search] of this.#searches) {
 			while ((search.isBehind || this.#open) && !signal.aborted) {
 				const match = await turns.run(() => {
+					// It may have waited long for its turn.
+					if (signal.aborted) return undefined;
 					const before = performance.now();
 					const result = search.step();
 					cost += performance.now() - before;

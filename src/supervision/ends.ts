@@ -1,8 +1,8 @@
 import { ProcessError } from "../errors.ts";
 import type { Termination } from "../process/termination.ts";
 import type { TerminationRequest } from "../process/terminator.ts";
-import type { ServiceEvent } from "./restart.ts";
-import type { Instance, PastRun } from "./surroundings.ts";
+import type { ServiceEvent, ServiceState } from "./restart.ts";
+import type { Failure, Instance, PastRun } from "./surroundings.ts";
 
 /** Grace of what a service ends by itself, in milliseconds, as of the server's other terminations. */
 const GRACE = 2000;
@@ -19,6 +19,16 @@ export function byItself(
 export function eventOf({ cause, exitCode }: Termination): ServiceEvent {
 	if (cause === "terminated" || cause === "shutdown") return "terminated";
 	return cause === "exited" && exitCode === 0 ? "finished" : "crashed";
+}
+
+/** Why a service's process ended: of an illness the service knows more than the system does of the end. */
+export function reasonOf(
+	state: ServiceState,
+	failure: Failure | undefined,
+	{ message }: Termination,
+): string {
+	const illness = state === "recovering" ? failure?.reason : undefined;
+	return illness ?? message;
 }
 
 export function beingStopped(name: string): ProcessError {

@@ -7,7 +7,7 @@ import type {
 import type { Cancel } from "../process/timer.ts";
 import type { Ask } from "../security/confirmation.ts";
 import type { Release } from "../security/rate-limit.ts";
-import { beingStopped, byItself, eventOf, remember } from "./ends.ts";
+import { beingStopped, byItself, eventOf, reasonOf, remember } from "./ends.ts";
 import { type HealthReport, HealthWatch } from "./health.ts";
 import {
 	isOver,
@@ -221,10 +221,7 @@ export class Service<P extends Instance = ManagedProcess> {
 		const event = eventOf(termination);
 		const isCrash = event === "crashed" && this.#state === "running";
 		if (isCrash) this.#fail(process, termination.message);
-		// Of an illness the service said more than the system does of the end.
-		const illness =
-			this.#state === "recovering" ? this.#failure?.reason : undefined;
-		const reason = illness ?? termination.message;
+		const reason = reasonOf(this.#state, this.#failure, termination);
 		remember(this.#past, this.#run, process, termination, reason);
 		if (this.#state === "running")
 			this.#manner = byItself("left behind by a service's process");
@@ -273,7 +270,8 @@ export class Service<P extends Instance = ManagedProcess> {
 
 	#end(): void {
 		const process = this.#living;
-		if (!process) return;
+		// Of what ended by itself and left nothing there is no end to be made.
+		if (!process?.lives) return;
 		this.#ending = this.around.end(process, this.#manner);
 		this.#ending.catch((error: unknown) => {
 			if (this.#awaited) this.#disappoint(error);

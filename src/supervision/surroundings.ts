@@ -13,7 +13,7 @@ import type { RestartPolicy } from "./restart.ts";
 /** What a service needs to know of a process. */
 export type Instance = Pick<
 	ManagedProcess,
-	"pid" | "startedAt" | "uptime" | "ended" | "gone" | "termination"
+	"pid" | "startedAt" | "uptime" | "lives" | "ended" | "gone" | "termination"
 >;
 
 /** Something about a service that is to be kept. */

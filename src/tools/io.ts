@@ -45,7 +45,7 @@ export const processSendStdin = defineTool({
 			),
 	}),
 	async run({ data, encoding, end, terminal, ...which }, context) {
-		const { manager } = context;
+		const { manager, signal } = context;
 		const process = processOf(which, context);
 		if (terminal) await resize(process, terminal, manager);
 		if (terminal && data === "" && !end) return { bytesWritten: 0 };
@@ -62,7 +62,12 @@ export const processSendStdin = defineTool({
 				? process.terminal.typed(data)
 				: decode(data, encoding);
 		process.terminal?.requireTypable(bytes, "data");
-		const bytesWritten = await manager.write(process, bytes, WRITE_TIMEOUT);
+		const bytesWritten = await manager.write(
+			process,
+			bytes,
+			WRITE_TIMEOUT,
+			signal,
+		);
 		const bytesRemaining = bytes.length - bytesWritten;
 		if (end && bytesRemaining === 0) void process.stdin?.end();
 		return { bytesWritten, ...(bytesRemaining > 0 && { bytesRemaining }) };

@@ -114,7 +114,7 @@ export const processStart = defineTool({
 		...z.object(outcome).partial().shape,
 	}),
 	async run({ waitFor, ...input }, context) {
-		const { manager, groups, agent, ask } = context;
+		const { manager, groups, agent, ask, signal } = context;
 		const capture = input.captureOutput ?? manager.config.allowOutputCapture;
 		if (waitFor && needsOutput(waitFor) && !capture) throw nothingToWaitFor();
 		const wanted = waitFor && prepare(waitFor, "waitFor.");
@@ -131,7 +131,7 @@ export const processStart = defineTool({
 		}
 		const keepOutput = group?.pipeline === true;
 		const source = isFed ? group.members.at(-1) : undefined;
-		const request = { ...input, agent, keepOutput, source };
+		const request = { ...input, agent, keepOutput, source, signal };
 		const { process, warnings } = await manager.start(request, ask);
 		if (group) await enter(group, process, context);
 		const from = { stdout: 0, stderr: 0 };

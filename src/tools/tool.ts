@@ -17,7 +17,7 @@ export interface ToolContext {
 	readonly agent: string;
 	/** Asks the user, where the client can. */
 	readonly ask: Ask | undefined;
-	/** Aborted when the client no longer wants the answer. */
+	/** Aborted when nobody waits for the answer any more: the client cancelled the call, or the server stops. */
 	readonly signal: AbortSignal;
 	/** Tells the client how far a call is, where it wants to know. */
 	readonly progress: Progress | undefined;

@@ -29,6 +29,17 @@ const listener = (port: number) => ({
 	args: ["-uc", LISTENER, String(port)],
 });
 
+/** A port on which nobody listens now. */
+function freePort(): number {
+	const listener = Bun.listen({
+		hostname: "127.0.0.1",
+		port: 0,
+		socket: { data() {} },
+	});
+	listener.stop(true);
+	return listener.port;
+}
+
 describe("process_start with waitFor", () => {
 	it("runs a command to its end in one call", async () => {
 		await using server = await TestServer.start(CONFIG);
@@ -67,6 +78,23 @@ describe("process_start with waitFor", () => {
 		expect(
 			await server.ok("process_wait", { pid: first.pid, port }),
 		).toMatchObject({ event: "port", state: "running" });
+	});
+
+	it("sees a port that opens while it waits, and not before", async () => {
+		await using server = await TestServer.start(CONFIG);
+		const port = freePort();
+		const { pid } = await server.ok("process_start", {
+			executable: PYTHON,
+			args: ["-uc", `input()\n${LISTENER}`, String(port)],
+		});
+		const wait = server.ok("process_wait", { pid, port });
+		expect(
+			await server.ok("process_wait", { pid, port, timeout: 300 }),
+		).toMatchObject({ event: "timeout" });
+		await server.ok("process_send_stdin", { pid, data: "go\n" });
+		expect(await wait).toMatchObject({ event: "port", state: "running" });
+		const { ports } = await server.ok("process_get_status", { pid });
+		expect(ports).toEqual([port]);
 	});
 
 	it("refuses a pattern that is none before it starts anything", async () => {
@@ -153,12 +181,14 @@ describe("process_wait", () => {
 
 	it("ends on silence, not while it is chatty", async () => {
 		await using server = await TestServer.start(CONFIG);
-		const reply = await server.ok("process_start", {
+		// Silence from the program's start on would be its interpreter's, too.
+		const { pid } = await server.ok("process_start", {
 			...python(
 				"import time\nfor i in range(20): print(i); time.sleep(0.05)\ntime.sleep(60)",
 			),
-			waitFor: { idleMs: 700 },
+			waitFor: { pattern: "^0$" },
 		});
+		const reply = await server.ok("process_wait", { pid, idleMs: 700 });
 		expect(reply).toMatchObject({ event: "idle", state: "running" });
 		expect(reply.stdout).toEndWith("19\n");
 	});

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "bun:test";
-import { InputClosedError } from "../../src/process/stdin.ts";
+
 import { TerminalInput } from "../../src/process/terminal-input.ts";
+import { InputClosedError } from "../../src/process/write-queue.ts";
 import { caught } from "../support/table.ts";
 
 /** A terminal that takes a piece only when it is told to. */

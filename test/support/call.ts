@@ -36,6 +36,7 @@ export async function callTool(
 	input: unknown,
 	manager: ProcessManager,
 	services = new Services(manager),
+	signal = new AbortController().signal,
 ): Promise<Reply> {
 	const context = {
 		manager,
@@ -43,7 +44,7 @@ export async function callTool(
 		groups: new Groups(manager),
 		agent: "test",
 		ask: undefined,
-		signal: new AbortController().signal,
+		signal,
 		progress: undefined,
 	};
 	return replyOf(await tool.call(input, context));

@@ -99,8 +99,11 @@ export class TestServer implements AsyncDisposable {
 			readonly clientName?: string;
 			/** A command that becomes the server when the server's own is appended to it. */
 			readonly wrapper?: readonly string[];
-			/** Answers questions to the user; without it the client can't ask. */
-			readonly onAsk?: (question: string) => Promise<Action> | Action;
+			/** Answers questions to the user, which may be taken back; without it the client can't ask. */
+			readonly onAsk?: (
+				question: string,
+				takenBack: AbortSignal,
+			) => Promise<Action> | Action;
 			readonly program?: Program;
 		} = {},
 	): Promise<TestServer> {
@@ -136,10 +139,13 @@ export class TestServer implements AsyncDisposable {
 			{ capabilities: onAsk ? { elicitation: {} } : {} },
 		);
 		if (onAsk)
-			client.setRequestHandler(ElicitRequestSchema, async ({ params }) => ({
-				action: await onAsk(params.message),
-				content: {},
-			}));
+			client.setRequestHandler(
+				ElicitRequestSchema,
+				async ({ params }, extra) => ({
+					action: await onAsk(params.message, extra.signal),
+					content: {},
+				}),
+			);
 		const server = new TestServer(client, transport, scratch);
 		try {
 			await client.connect(transport);

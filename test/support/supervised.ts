@@ -71,6 +71,10 @@ export class TestInstance implements Instance {
 		readonly isSticky: boolean,
 	) {}
 
+	get lives(): boolean {
+		return !this.isGone && (!this.termination || this.isSticky);
+	}
+
 	end(termination: Partial<Termination>): void {
 		if (this.termination) return;
 		this.termination = {

@@ -1,0 +1,85 @@
+import { after } from "./timer.ts";
+
+/** Nobody can read any more what is written. */
+export class InputClosedError extends Error {
+	/** @param written bytes that were taken before */
+	constructor(
+		message: string,
+		readonly written = 0,
+	) {
+		super(message);
+	}
+}
+
+/** Something that is to be written. */
+export interface Pending<Kind> {
+	readonly kind: Kind;
+	bytes: Uint8Array;
+	/** Bytes of it that were taken. */
+	written: number;
+}
+
+interface Entry<Kind> extends Pending<Kind> {
+	settle(result: number | InputClosedError): void;
+}
+
+/** Writes that wait for whom they go to, in the order of the calls. */
+export class WriteQueue<Kind> {
+	readonly #entries: Entry<Kind>[] = [];
+
+	/** What is to be written now. */
+	get head(): Pending<Kind> | undefined {
+		return this.#entries[0];
+	}
+
+	/**
+	 * Adds a write; returns how many of its bytes were taken when it is done, or
+	 * when `timeout` milliseconds are over or `signal` is aborted: what was not
+	 * taken until then is withdrawn.
+	 *
+	 * @throws InputClosedError where the queue is closed before
+	 */
+	add(
+		kind: Kind,
+		bytes: Uint8Array,
+		timeout = Number.POSITIVE_INFINITY,
+		signal?: AbortSignal,
+	): Promise<number> {
+		return new Promise((resolve, reject) => {
+			const withdraw = () => {
+				this.#entries.splice(this.#entries.indexOf(entry), 1);
+				entry.settle(entry.written);
+			};
+			const cancel =
+				timeout === Number.POSITIVE_INFINITY
+					? undefined
+					: after(timeout, withdraw);
+			const entry: Entry<Kind> = {
+				kind,
+				bytes,
+				written: 0,
+				settle(result) {
+					cancel?.();
+					signal?.removeEventListener("abort", withdraw);
+					if (typeof result === "number") resolve(result);
+					else reject(result);
+				},
+			};
+			this.#entries.push(entry);
+			signal?.addEventListener("abort", withdraw);
+			if (signal?.aborted) withdraw();
+		});
+	}
+
+	/** All of the head was taken. */
+	next(): void {
+		const head = this.#entries.shift();
+		head?.settle(head.written);
+	}
+
+	/** Gives up all that waits. */
+	close(message: string): void {
+		for (const entry of this.#entries.splice(0))
+			entry.settle(new InputClosedError(message, entry.written));
+	}
+}
