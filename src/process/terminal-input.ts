@@ -1,3 +1,4 @@
+import { Listeners } from "./listeners.ts";
 import { cutAtCharacter, InputClosedError, type InputStream } from "./stdin.ts";
 
 /** What the input of a terminal needs of it. */
@@ -18,6 +19,9 @@ interface Pending {
 /** Bytes that are typed at one time: what a program that doesn't read leaves waiting is no more. */
 const PIECE = 1024;
 
+/** Bytes of the terminal's own answers that wait for who doesn't read. */
+const MOST_ANSWERS = 1024;
+
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 /** Control-D, which ends the input of who reads lines: VEOF in termios(3), unless it was changed. */
@@ -34,6 +38,9 @@ export class TerminalInput implements InputStream {
 	#closed = false;
 	/** The last byte that was typed. */
 	#last = NEWLINE;
+	/** Bytes of answers that wait. */
+	#answers = 0;
+	readonly #answered = new Listeners();
 
 	constructor(private readonly keyboard: Keyboard) {}
 
@@ -48,6 +55,28 @@ export class TerminalInput implements InputStream {
 
 	async pass(bytes: Uint8Array): Promise<void> {
 		await this.#put(bytes, Number.POSITIVE_INFINITY);
+	}
+
+	/** Types what the terminal itself says, unless too much of that waits already. */
+	answer(bytes: Uint8Array): void {
+		if (this.#closed || this.#answers + bytes.length > MOST_ANSWERS) return;
+		this.#answers += bytes.length;
+		const taken = () => {
+			this.#answers -= bytes.length;
+			if (this.#answers === 0) this.#answered.call();
+		};
+		this.#put(bytes, Number.POSITIVE_INFINITY).then(taken, taken);
+	}
+
+	/** Resolves when no answer waits any more. */
+	answersTaken(): Promise<void> {
+		if (this.#answers === 0) return Promise.resolve();
+		return new Promise((resolve) => {
+			const cancel = this.#answered.add(() => {
+				cancel();
+				resolve();
+			});
+		});
 	}
 
 	/** Types the end of input, once everything before was taken; the terminal stays open. */

@@ -120,6 +120,14 @@ export const processStart = defineTool({
 		const wanted = waitFor && prepare(waitFor, "waitFor.");
 		const group =
 			input.groupId === undefined ? undefined : groups.checkOpen(input.groupId);
+		if (group?.pipeline && input.terminal) {
+			throw new ProcessError(
+				"INVALID_ARGUMENT",
+				`terminal: ${group.id} is a pipeline, and its stages need pipes`,
+				"Leave out terminal, or groupId.",
+				{ field: "terminal" },
+			);
+		}
 		const isFed = group?.pipeline === true && group.members.length > 0;
 		if (isFed && input.closeStdin) {
 			throw new ProcessError(

@@ -144,22 +144,22 @@ export const processGetOutput = defineTool({
 		};
 		const pattern = searchFor("pattern", input.pattern);
 		const result = await poll(process, request, pattern, input.waitMs, signal);
-		const image = input.screen
-			? await screenResult(process, maxBytes)
-			: undefined;
-		return {
+		const reply = {
 			...result,
 			pid: process.pid,
+			// As of what was read: drawing a screen takes time, in which it may end.
 			state: process.state,
 			stdoutBytes: process.stdout.size,
 			stderrBytes: process.stderr.size,
 			cursor: cursorText(result.cursor, run),
 			truncated: result.truncated || hasMore,
-			...(image && screenView(image, run)),
 			...(run !== undefined && { run }),
 			...stderrMergedOf(process),
 			...terminationOf(process),
 		};
+		if (!input.screen) return reply;
+		const image = await screenResult(process, maxBytes);
+		return { ...reply, ...screenView(image, run) };
 	},
 });
 

@@ -84,11 +84,9 @@ export async function screenResult(
 		...rest,
 		lines: lines.slice(first),
 		firstRow: first + 1,
-		...(title !== undefined && { title: title.slice(0, LONGEST_TITLE) }),
+		...(title !== undefined && { title }),
 	};
 }
-
-const LONGEST_TITLE = 200;
 
 function firstThatFits(lines: ScreenImage["lines"], limit: number): number {
 	let bytes = 0;
