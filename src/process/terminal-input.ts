@@ -57,9 +57,14 @@ export class TerminalInput implements InputStream {
 		await this.#put(bytes, Number.POSITIVE_INFINITY);
 	}
 
-	/** Types what the terminal itself says, unless too much of that waits already. */
+	/** Whether not too much of what the terminal itself says waits already. */
+	get takesAnswers(): boolean {
+		return !this.#closed && this.#answers < MOST_ANSWERS;
+	}
+
+	/** Types what the terminal itself says, as long as it takes that. */
 	answer(bytes: Uint8Array): void {
-		if (this.#closed || this.#answers + bytes.length > MOST_ANSWERS) return;
+		if (!this.takesAnswers) return;
 		this.#answers += bytes.length;
 		const taken = () => {
 			this.#answers -= bytes.length;

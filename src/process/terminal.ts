@@ -126,7 +126,8 @@ export class ProcessTerminal {
 	 * reads lines did not ask (somebody shows it a file): it would find it in its next line.
 	 */
 	answer(text: string): void {
-		if (this.mode === "key") this.input.answer(Buffer.from(text));
+		if (this.input.takesAnswers && this.mode === "key")
+			this.input.answer(Buffer.from(text));
 	}
 
 	/** Undefined where it is closed or the system doesn't tell. */
