@@ -1,4 +1,4 @@
-import { ProcessError } from "../errors.ts";
+import { messageOf, ProcessError } from "../errors.ts";
 import type { TerminalTraits } from "../platform/platform.ts";
 import { QueryScan } from "./queries.ts";
 import { TerminalInput } from "./terminal-input.ts";
@@ -168,6 +168,19 @@ export class ProcessTerminal {
 	}
 }
 
+/** Why programs can't be given a terminal here; undefined where they can, as one was opened. */
+export function whyNoTerminal(
+	traits: TerminalTraits | undefined,
+): string | undefined {
+	if (!traits) return "not on this system";
+	try {
+		new Bun.Terminal({ cols: 80, rows: 24 }).close();
+		return undefined;
+	} catch (error) {
+		return `no pseudo-terminal can be opened: ${messageOf(error)}`;
+	}
+}
+
 /**
  * Holds a launch that asks for a terminal against what can be had.
  *
@@ -185,7 +198,7 @@ export function checkTerminal(
 		throw new ProcessError(
 			"INVALID_ARGUMENT",
 			"terminal: programs can't be given a terminal on this system",
-			"Leave terminal out: the program then reads and writes pipes.",
+			"Leave terminal out: the program then reads and writes pipes. If it insists on a terminal, give it options or input that make it ask nothing (--yes, a batch mode, stdin).",
 			{ field: "terminal" },
 		);
 	}

@@ -82,7 +82,7 @@ describe("typing at a terminal", () => {
 		for (let n = 0; n < 1000; n++) input.drained();
 		await Promise.all([taken, after]);
 		expect(input.takesAnswers).toBe(true);
-		expect(text()).toMatch(/^a(\x1b\[1;1R){1,200}z$/);
+		expect(text().replaceAll("\x1b[1;1R", "!")).toMatch(/^a!{1,200}z$/);
 		await input.answersTaken();
 	});
 
