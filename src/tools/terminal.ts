@@ -46,7 +46,7 @@ export const screen = z
 			.number()
 			.int()
 			.describe(
-				"Bytes of output that were dropped before they could be shown: above 0 the screen may be wrong until the program draws it anew.",
+				"Bytes of output that were dropped, or too much to draw in time, before they could be shown: above 0 the screen may be wrong until the program draws it anew.",
 			),
 	})
 	.describe("The terminal's screen, as a person would see it.");
