@@ -6,6 +6,7 @@ import {
 	LIMIT_PROMISES,
 	type LimitName,
 } from "../security/resources.ts";
+import { whyNoTerminal } from "./terminal.ts";
 
 /** Isolation that a configuration can name, and that nothing stands behind yet. */
 const UNBUILT: readonly (readonly [id: string, promise: string])[] = [
@@ -49,6 +50,7 @@ export function guarantees(
 			how: `ended after ${config.maxProcessLifetime} s (maxProcessLifetime)`,
 		},
 		...told,
+		terminals(platform),
 		...LIMIT_NAMES.map((name) => limit(name, platform)).filter(
 			({ id }) => !told.some((guarantee) => guarantee.id === id),
 		),
@@ -69,6 +71,20 @@ function auditLog({ enableAuditLog }: Config): Guarantee {
 		how: enableAuditLog
 			? "a log that only grows, each record sealed by the hash of those before it"
 			: "enableAuditLog is false",
+	};
+}
+
+/** Whether one can be had is tried. */
+function terminals({ terminals: traits }: Platform): Guarantee {
+	const reason = whyNoTerminal(traits);
+	return {
+		id: "terminals",
+		promise: "Programs that need a terminal can be given one",
+		by: reason === undefined ? "kernel" : "unavailable",
+		how:
+			reason === undefined
+				? "pseudo-terminals; the server draws their screens, and says what a program waits for where the system tells"
+				: `${reason}; a launch that asks for one fails`,
 	};
 }
 

@@ -19,6 +19,7 @@ import { Monitor } from "./monitor.ts";
 import { OrphanKeeper } from "./orphans.ts";
 import { join, pipesOf } from "./piping.ts";
 import { ManagedProcess } from "./process.ts";
+import { answerQuestions } from "./screen.ts";
 import { checkTerminal } from "./terminal.ts";
 import type { Blame, Cause } from "./termination.ts";
 import {
@@ -140,6 +141,7 @@ export class ProcessManager {
 			);
 			if (pipes.source) join(request.source, process);
 			if (request.keepOutput) process.stdout.keep();
+			answerQuestions(process);
 			// A pid that comes again is another process's.
 			this.#forget(this.#processes.get(process.pid));
 			if (!isHidden) this.#processes.set(process.pid, process);

@@ -73,18 +73,29 @@ function withoutSequences(bytes: Uint8Array, marks: boolean): Uint8Array {
 /** What a line shows in the end that holds carriage returns, backspaces and erasures. */
 function lastState(line: string): string {
 	if (!MOVES.test(line)) return line;
-	let shown = "";
+	/** In parts: a text that is put together anew at each step costs its length each time. */
+	let shown: string[] = [];
 	/** The next text takes the place of what is shown. */
 	let isAtStart = false;
 	for (const [part] of line.matchAll(PARTS)) {
 		if (part === "\r") isAtStart = true;
-		else if (part === "\b") shown = shown.replace(/.$/su, "");
+		else if (part === "\b") eraseLast(shown);
 		else if (part === "\x1a" || part === "\x18") {
-			if (part === "\x1a" || isAtStart) shown = "";
+			if (part === "\x1a" || isAtStart) shown = [];
 		} else {
-			shown = isAtStart ? part : shown + part;
+			if (isAtStart) shown = [];
+			shown.push(part);
 			isAtStart = false;
 		}
 	}
-	return shown;
+	return shown.join("");
+}
+
+/** Takes away the last character. */
+function eraseLast(shown: string[]): void {
+	const part = shown.pop();
+	if (part === undefined) return;
+	const isPair = (part.codePointAt(part.length - 2) ?? 0) > 0xffff;
+	const rest = part.slice(0, isPair ? -2 : -1);
+	if (rest !== "") shown.push(rest);
 }

@@ -1,3 +1,4 @@
+import { Listeners } from "./listeners.ts";
 import { cutAtCharacter, type InputStream } from "./stdin.ts";
 import { InputClosedError, WriteQueue } from "./write-queue.ts";
 
@@ -11,6 +12,9 @@ export interface Keyboard {
 
 /** Bytes that are typed at one time: what a program that doesn't read leaves waiting is no more. */
 const PIECE = 1024;
+
+/** Bytes of the terminal's own answers that wait for who doesn't read. */
+const MOST_ANSWERS = 1024;
 
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
@@ -30,6 +34,9 @@ export class TerminalInput implements InputStream {
 	#closed = false;
 	/** The last byte that was typed. */
 	#last = NEWLINE;
+	/** Bytes of answers that wait. */
+	#answers = 0;
+	readonly #answered = new Listeners();
 
 	constructor(private readonly keyboard: Keyboard) {}
 
@@ -53,6 +60,33 @@ export class TerminalInput implements InputStream {
 
 	async pass(bytes: Uint8Array): Promise<void> {
 		await this.#put("write", bytes);
+	}
+
+	/** Whether not too much of what the terminal itself says waits already. */
+	get takesAnswers(): boolean {
+		return !this.#closed && this.#answers < MOST_ANSWERS;
+	}
+
+	/** Types what the terminal itself says, as long as it takes that. */
+	answer(bytes: Uint8Array): void {
+		if (!this.takesAnswers) return;
+		this.#answers += bytes.length;
+		const taken = () => {
+			this.#answers -= bytes.length;
+			if (this.#answers === 0) this.#answered.call();
+		};
+		this.#put("write", bytes).then(taken, taken);
+	}
+
+	/** Resolves when no answer waits any more. */
+	answersTaken(): Promise<void> {
+		if (this.#answers === 0) return Promise.resolve();
+		return new Promise((resolve) => {
+			const cancel = this.#answered.add(() => {
+				cancel();
+				resolve();
+			});
+		});
 	}
 
 	/** Types the end of input, once everything before was taken; the terminal stays open. */

@@ -1,5 +1,6 @@
-import { ProcessError } from "../errors.ts";
+import { messageOf, ProcessError } from "../errors.ts";
 import type { TerminalTraits } from "../platform/platform.ts";
+import { QueryScan } from "./queries.ts";
 import { TerminalInput } from "./terminal-input.ts";
 
 /** Columns and rows. */
@@ -12,9 +13,12 @@ export interface TerminalSize {
 export const LARGEST_TERMINAL = 1000;
 
 /** A size that a terminal has from an offset of its output on. */
-export interface Resize extends TerminalSize {
+interface Resize extends TerminalSize {
 	readonly at: number;
 }
+
+/** Sizes that are remembered of one terminal; what was written before the oldest is shown in that one. */
+const MOST_SIZES = 100;
 
 /**
  * A terminal's way to read what is typed: by lines, shown or not, as for a
@@ -25,14 +29,18 @@ export type TerminalMode = "line" | "password" | "key";
 /** A pseudo-terminal and the program that runs in it. */
 export class ProcessTerminal {
 	readonly input: TerminalInput;
-	/** Every size that it had, the first one at 0. */
-	readonly sizes: Resize[];
+	/** Sizes that it had, with the places in its output from which on it had them. */
+	readonly #sizes: Resize[];
 	/** What the runtime is told at the start. */
 	readonly options: Bun.TerminalOptions & TerminalSize;
 	#terminal: Bun.Terminal | undefined;
 	#controller: ReadableStreamDefaultController<Uint8Array> | undefined;
 	/** Bytes that came out of it. */
 	#count = 0;
+	readonly #queries = new QueryScan();
+	#asked = 0;
+	/** Told when a program asks the terminal something; see `asked`. */
+	onQuestion: () => void = () => {};
 	#isClosed = false;
 	readonly #chunks: ReadableStream<Uint8Array>;
 
@@ -41,7 +49,7 @@ export class ProcessTerminal {
 		size: TerminalSize,
 		private readonly traits: TerminalTraits | undefined,
 	) {
-		this.sizes = [{ ...size, at: 0 }];
+		this.#sizes = [{ ...size, at: 0 }];
 		this.#chunks = new ReadableStream({
 			start: (controller) => {
 				this.#controller = controller;
@@ -56,8 +64,11 @@ export class ProcessTerminal {
 			cols: size.cols,
 			rows: size.rows,
 			data: (_, chunk) => {
+				const question = this.#queries.scan(chunk);
+				if (question > 0) this.#asked = this.#count + question;
 				this.#count += chunk.length;
 				this.#controller?.enqueue(chunk);
+				if (question > 0) this.onQuestion();
 			},
 			drain: () => this.input.drained(),
 			exit: (terminal) => {
@@ -83,15 +94,40 @@ export class ProcessTerminal {
 		this.#controller = undefined;
 	}
 
-	get size(): TerminalSize {
-		return this.sizes.at(-1) ?? { cols: 0, rows: 0 };
+	/** The size that it had at an offset of its output. */
+	sizeAt(offset: number): TerminalSize {
+		const size =
+			this.#sizes.findLast(({ at }) => at <= offset) ?? this.#sizes[0];
+		return { cols: size?.cols ?? 80, rows: size?.rows ?? 24 };
+	}
+
+	/** Where after an offset of its output it got another size; undefined where it didn't. */
+	nextResize(offset: number): number | undefined {
+		return this.#sizes.find(({ at }) => at > offset)?.at;
 	}
 
 	/** Tells its programs (SIGWINCH); does nothing where none has it open any more. */
 	resize({ cols, rows }: TerminalSize): void {
 		if (this.#isClosed) return;
 		this.#terminal?.resize(cols, rows);
-		this.sizes.push({ cols, rows, at: this.#count });
+		// A size in which nothing was written is one that nobody saw.
+		if (this.#sizes.at(-1)?.at === this.#count) this.#sizes.pop();
+		this.#sizes.push({ cols, rows, at: this.#count });
+		if (this.#sizes.length > MOST_SIZES) this.#sizes.shift();
+	}
+
+	/** Offset in the output after the last question that a program asked the terminal. */
+	get asked(): number {
+		return this.#asked;
+	}
+
+	/**
+	 * Types what the terminal itself has to say to a program that asked. One that
+	 * reads lines did not ask (somebody shows it a file): it would find it in its next line.
+	 */
+	answer(text: string): void {
+		if (this.input.takesAnswers && this.mode === "key")
+			this.input.answer(Buffer.from(text));
 	}
 
 	/** Undefined where it is closed or the system doesn't tell. */
@@ -132,6 +168,19 @@ export class ProcessTerminal {
 	}
 }
 
+/** Why programs can't be given a terminal here; undefined where they can, as one was opened. */
+export function whyNoTerminal(
+	traits: TerminalTraits | undefined,
+): string | undefined {
+	if (!traits) return "not on this system";
+	try {
+		new Bun.Terminal({ cols: 80, rows: 24 }).close();
+		return undefined;
+	} catch (error) {
+		return `no pseudo-terminal can be opened: ${messageOf(error)}`;
+	}
+}
+
 /**
  * Holds a launch that asks for a terminal against what can be had.
  *
@@ -149,7 +198,7 @@ export function checkTerminal(
 		throw new ProcessError(
 			"INVALID_ARGUMENT",
 			"terminal: programs can't be given a terminal on this system",
-			"Leave terminal out: the program then reads and writes pipes.",
+			"Leave terminal out: the program then reads and writes pipes. If it insists on a terminal, give it options or input that make it ask nothing (--yes, a batch mode, stdin).",
 			{ field: "terminal" },
 		);
 	}

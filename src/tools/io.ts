@@ -12,7 +12,7 @@ export const processSendStdin = defineTool({
 	name: "process_send_stdin",
 	title: "Write to a process's standard input",
 	description:
-		"Writes data to the standard input of a running process; end a line with \\n, as most programs wait for it. With end, closes the input afterwards, which programs such as cat or sort wait for. If the process doesn't read, its pipe fills up (64 KB on Linux); the call then returns after 10 s with what was taken: bytesRemaining says how much of the end of data to send again, once the process reads. Data is written once, in the order of the calls. In a terminal data is typed: \\n is Enter, \\u0003 is Ctrl-C, \\u001b[A the arrow up.",
+		"Writes data to the standard input of a running process; end a line with \\n, as most programs wait for it. With end, closes the input afterwards, which programs such as cat or sort wait for. If the process doesn't read, its pipe fills up (64 KB on Linux); the call then returns after 10 s with what was taken: bytesRemaining says how much of the end of data to send again, once the process reads. Data is written once, in the order of the calls. Read what the program says to it with process_wait (a pattern, or idleMs) and the last cursor. In a terminal data is typed: \\n is Enter, \\u0003 is Ctrl-C, \\u001b[A the arrow up.",
 	kind: "feeds",
 	input: z.strictObject({
 		...target,

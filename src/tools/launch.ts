@@ -46,7 +46,7 @@ export const processStart = defineTool({
 	name: "process_start",
 	title: "Start a process",
 	description:
-		'Starts a program, if the user\'s policy allows it, and returns at once with its pid; it runs on until it ends, process_terminate ends it, or its timeout passes. With waitFor it returns when something has happened: waitFor {exit: true} runs a command to its end and gives exit code and output in this one call; {port: 3000} or {pattern: "ready"} starts a server and returns when it is up. No shell reads the command: executable is one program, args its arguments as a list, so pipes, globs, && and $VARIABLES do not work. Output is kept for process_get_output; input is given by process_send_stdin. A refusal says which rule refused and what would be allowed.',
+		'Starts a program, if the user\'s policy allows it, and returns at once with its pid; it runs on until it ends, process_terminate ends it, or its timeout passes. With waitFor it returns when something has happened: waitFor {exit: true} runs a command to its end and gives exit code and output in this one call (event "timeout": it has not ended within 30 s, or waitFor\'s timeout, and runs on; process_wait waits on); {port: 3000} or {pattern: "ready"} starts a server and returns when it is up. No shell reads the command: executable is one program, args its arguments as a list, so pipes, globs, && and $VARIABLES do not work (for pipes: process_create_group). Output is kept for process_get_output; input is given by process_send_stdin. A refusal says which rule refused and what would be allowed.',
 	kind: "starts",
 	input: z.strictObject({
 		executable: launchFields.executable,
@@ -79,12 +79,12 @@ export const processStart = defineTool({
 			.boolean()
 			.default(false)
 			.describe(
-				"Close its standard input after `stdin`, or at once: for programs that read their input to its end.",
+				"Close its standard input after `stdin`, or at once: for programs that read their input to its end, also those that only do so where it is a pipe (rg and grep without a file).",
 			),
 		terminal: terminalSize
 			.optional()
 			.describe(
-				"Run it in a terminal of this size, for programs that need one: a REPL, a password prompt, git add -p. Its streams are then one, stdout; closeStdin types Ctrl-D.",
+				"Run it in a terminal of this size, for programs that need one: a REPL, a password prompt, git add -p, an editor. Read it with screen, or as any output; its streams are then one, stdout; closeStdin types Ctrl-D.",
 			),
 		groupId: groupId
 			.optional()
@@ -120,6 +120,14 @@ export const processStart = defineTool({
 		const wanted = waitFor && prepare(waitFor, "waitFor.");
 		const group =
 			input.groupId === undefined ? undefined : groups.checkOpen(input.groupId);
+		if (group?.pipeline && input.terminal) {
+			throw new ProcessError(
+				"INVALID_ARGUMENT",
+				`terminal: ${group.id} is a pipeline, and its stages need pipes`,
+				"Leave out terminal, or groupId.",
+				{ field: "terminal" },
+			);
+		}
 		const isFed = group?.pipeline === true && group.members.length > 0;
 		if (isFed && input.closeStdin) {
 			throw new ProcessError(

@@ -38,7 +38,7 @@ export const processGetOutput = defineTool({
 	name: "process_get_output",
 	title: "Read a process's output",
 	description:
-		"Reads what a process, running or ended, wrote to its standard output and standard error. Without cursor it starts at the oldest output that is kept; pass the cursor of the last reply to get only what is new. With waitMs the call waits for something new instead of answering that there is nothing: use it rather than asking again and again. A reply holds a limited amount: if truncated is true, call again with cursor for the rest. tailLines gives only the last lines, pattern only those that match, as \"12:text\" with the line's number. Text comes without colors and other escape sequences, and of a progress bar only its last state. With serviceId it starts at the service's current process; a cursor reads on over restarts. To wait for a certain text, a port or the end, use process_wait.",
+		"Reads what a process, running or ended, wrote to its standard output and standard error. Without cursor it starts at the oldest output that is kept; pass the cursor of the last reply to get only what is new. With waitMs the call waits for something new instead of answering that there is nothing: use it rather than asking again and again. A reply holds a limited amount: if truncated is true, call again with cursor for the rest. tailLines gives only the last lines, pattern only those that match, as \"12:text\" with the line's number. Text comes without colors and other escape sequences, and of a progress bar only its last state. Of a program in a terminal screen gives what a person would see now. With serviceId it starts at the service's current process; a cursor reads on over restarts. To wait for a certain text, a port or the end, use process_wait.",
 	kind: "reads",
 	input: z.strictObject({
 		...target,
@@ -144,22 +144,22 @@ export const processGetOutput = defineTool({
 		};
 		const pattern = searchFor("pattern", input.pattern);
 		const result = await poll(process, request, pattern, input.waitMs, signal);
-		const image = input.screen
-			? await screenResult(process, maxBytes)
-			: undefined;
-		return {
+		const reply = {
 			...result,
 			pid: process.pid,
+			// As of what was read: drawing a screen takes time, in which it may end.
 			state: process.state,
 			stdoutBytes: process.stdout.size,
 			stderrBytes: process.stderr.size,
 			cursor: cursorText(result.cursor, run),
 			truncated: result.truncated || hasMore,
-			...(image && screenView(image, run)),
 			...(run !== undefined && { run }),
 			...stderrMergedOf(process),
 			...terminationOf(process),
 		};
+		if (!input.screen) return reply;
+		const image = await screenResult(process, maxBytes);
+		return { ...reply, ...screenView(image, run) };
 	},
 });
 

@@ -52,7 +52,7 @@ interface Resource {
 
 /** @throws ProcessError where there is no such resource */
 function find(manager: ProcessManager, uri: string): Resource {
-	const [, pid, name] = /^process:\/\/(\d{1,10})\/(\w+)$/.exec(uri) ?? [];
+	const [, pid, name] = /^process:\/\/([1-9]\d{0,9})\/(\w+)$/.exec(uri) ?? [];
 	const part = PARTS.find((known) => known === name);
 	if (pid === undefined || part === undefined) {
 		throw new ProcessError(

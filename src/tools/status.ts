@@ -26,7 +26,7 @@ export const processList = defineTool({
 	name: "process_list",
 	title: "List processes",
 	description:
-		"Lists the processes started here, running ones and the latest ended ones, oldest first, with pid, command, state and exit code; optionally only those in one state or of one name.",
+		"Lists the processes started here, running ones and the latest ended ones, oldest first, with pid, command, state and exit code; optionally only those in one state or of one name. Also all groups with their members, and services with their state and health.",
 	kind: "reads",
 	input: z.strictObject({
 		state: z.enum(STATES).optional().describe("Only those in this state."),
@@ -98,7 +98,7 @@ export const processGetStatus = defineTool({
 	name: "process_get_status",
 	title: "Look at a process",
 	description:
-		"Tells the state of one process, running or ended: command, arguments, directory, how long it ran, how it ended (exit code, signal, cause), what it uses, and the TCP ports on which it or its children listen.",
+		"Tells the state of one process, running or ended: command, arguments, directory, how long it ran, how it ended (exit code, signal, cause), what it uses, the TCP ports on which it or its children listen, and whether it waits for input, and of what kind (a line, a password, keys).",
 	kind: "reads",
 	input: z.strictObject(target),
 	output: z.object({

@@ -46,7 +46,7 @@ export const screen = z
 			.number()
 			.int()
 			.describe(
-				"Bytes of output that were dropped before they could be shown: above 0 the screen may be wrong until the program draws it anew.",
+				"Bytes of output that were dropped, or too much to draw in time, before they could be shown: above 0 the screen may be wrong until the program draws it anew.",
 			),
 	})
 	.describe("The terminal's screen, as a person would see it.");
@@ -84,11 +84,9 @@ export async function screenResult(
 		...rest,
 		lines: lines.slice(first),
 		firstRow: first + 1,
-		...(title !== undefined && { title: title.slice(0, LONGEST_TITLE) }),
+		...(title !== undefined && { title }),
 	};
 }
-
-const LONGEST_TITLE = 200;
 
 function firstThatFits(lines: ScreenImage["lines"], limit: number): number {
 	let bytes = 0;

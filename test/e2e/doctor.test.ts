@@ -66,6 +66,17 @@ describe("doctor", () => {
 		expect(not).toBeGreaterThan(server ?? 0);
 	});
 
+	it.skipIf(process.platform === "win32")(
+		"tries whether a terminal can be had",
+		async () => {
+			using scratch = new Scratch();
+			expect(find(await examine(scratch), "terminals")).toMatchObject({
+				by: "kernel",
+				how: expect.stringContaining("pseudo-terminals"),
+			});
+		},
+	);
+
 	it("goes by the configuration", async () => {
 		using scratch = new Scratch();
 		const without = await examine(scratch, { enableAuditLog: false });
@@ -87,6 +98,28 @@ describe("doctor", () => {
 	});
 
 	describe.skipIf(!LINUX)("on Linux", () => {
+		it.skipIf(!ROOT)(
+			"tells where no terminal can be had, and why",
+			async () => {
+				using scratch = new Scratch();
+				const path = scratch.write("config.json", "{}");
+				// In a mount namespace of its own, without /dev/ptmx.
+				const script =
+					'mount -t tmpfs none /dev/pts && mount --bind /dev/null /dev/ptmx && exec "$@"';
+				const doctor = [BINARY, "doctor", "--json", "--config", path];
+				const { exitCode, stdout, stderr } = Bun.spawnSync(
+					["unshare", "-m", "sh", "-c", script, "sh", ...doctor],
+					{ cwd: scratch.path },
+				);
+				expect([exitCode, stderr.toString()]).toEqual([0, ""]);
+				const report = JSON.parse(stdout.toString()) as Report;
+				expect(find(report, "terminals")).toMatchObject({
+					by: "unavailable",
+					how: expect.stringContaining("no pseudo-terminal can be opened"),
+				});
+			},
+		);
+
 		it("finds the control groups that there are, and leaves none", async () => {
 			using scratch = new Scratch();
 			const home = findCgroupHome(

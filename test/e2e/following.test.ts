@@ -182,6 +182,7 @@ describe("resources", () => {
 			"process://1/stdout",
 			"file:///etc/passwd",
 			`process://${pid}/x`,
+			`process://0${pid}/stdout`,
 		])
 			expect(client.readResource({ uri: wrong })).rejects.toThrow();
 	});

@@ -100,6 +100,23 @@ describe("process_terminate_group", () => {
 });
 
 describe("process_add_to_group", () => {
+	it("starts nothing in a terminal where it is a pipeline", async () => {
+		await using server = await TestServer.start(CONFIG);
+		const group = { name: "p", pipeline: true };
+		const { groupId } = await server.ok("process_create_group", group);
+		const error = await server.fails("process_start", {
+			executable: "sleep",
+			args: ["60"],
+			terminal: { cols: 80, rows: 24 },
+			groupId,
+		});
+		expect(error).toMatchObject({
+			code: "INVALID_ARGUMENT",
+			details: { field: "terminal" },
+		});
+		expect((await server.ok("process_list")).processes).toEqual([]);
+	});
+
 	it("refuses a service's process", async () => {
 		await using server = await TestServer.start(CONFIG);
 		const { groupId } = await server.ok("process_create_group", { name: "g" });

@@ -47,9 +47,17 @@ describe.skipIf(process.platform === "win32")("in a terminal", () => {
 		const pid = await startInTerminal(server, NODE, ["-i"]);
 		await waitsFor(server, pid, "key");
 		await type(server, pid, "[1, 2].map((x) => x * 21)\n");
-		await screenShows(server, pid, /^\[ 21, 42 \]$/m);
+		const { lines } = await screenShows(server, pid, /^\[ 21, 42 \]$/m);
+		expect(lines.slice(-3)).toEqual([
+			"> [1, 2].map((x) => x * 21)",
+			"[ 21, 42 ]",
+			">",
+		]);
 		await server.ok("process_send_stdin", { pid, end: true });
 		expect(await server.waitForEnd(pid)).toMatchObject({ exitCode: 0 });
+		const { stdout } = await server.outputOf(pid);
+		expect(stdout).toContain("\n[ 21, 42 ]\n");
+		expect(stdout).not.toContain("\x1b");
 	});
 
 	it("a password is asked for, not shown, and not recorded", async () => {
@@ -92,6 +100,41 @@ describe.skipIf(process.platform === "win32")("in a terminal", () => {
 		await type(server, pid, "y\n");
 		expect(await server.waitForEnd(pid)).toMatchObject({ exitCode: 0 });
 		expect(git("diff", "--cached").stdout.toString()).toContain("+three");
+		const { stdout } = await server.outputOf(pid);
+		expect(stdout).toContain(" one\n two\n+three\n");
+		expect(stdout).toMatch(/Stage this hunk \[.*\]\? y\n/);
+		expect(stdout).not.toContain("\x1b");
+	});
+
+	it("git log shows itself in a pager", async () => {
+		if (!Bun.which("less")) return;
+		using scratch = new Scratch();
+		const git = (...args: string[]) =>
+			Bun.spawnSync(
+				["git", "-c", "user.name=t", "-c", "user.email=t@t", ...args],
+				{ cwd: scratch.path },
+			);
+		git("init", "-q");
+		for (let n = 1; n <= 40; n++)
+			git("commit", "-qm", `change ${n}`, "--allow-empty");
+		await using server = await TestServer.start(CONFIG);
+		const log = ["log", "--format=%s", "--color=always"];
+		const pid = await startInTerminal(server, "git", log, {
+			cwd: scratch.path,
+		});
+		const { lines } = await screenShows(server, pid, /^:$/m);
+		expect(lines.slice(0, 23)).toEqual(
+			Array.from({ length: 23 }, (_, n) => `change ${40 - n}`),
+		);
+		await waitsFor(server, pid, "key");
+		await type(server, pid, "G");
+		await screenShows(server, pid, /^change 1$/m);
+		await waitsFor(server, pid, "key");
+		await type(server, pid, "q");
+		expect(await server.waitForEnd(pid)).toMatchObject({ exitCode: 0 });
+		const { stdout } = await server.outputOf(pid);
+		expect(stdout).toContain("change 40\nchange 39\n");
+		expect(stdout).not.toContain("\x1b");
 	});
 
 	it("a pager shows a screenful, turns pages and gives the screen back", async () => {
@@ -122,6 +165,9 @@ describe.skipIf(process.platform === "win32")("in a terminal", () => {
 		await type(server, pid, "q");
 		await server.waitForEnd(pid);
 		expect(await screenOf(server, pid)).toMatchObject({ alternate: false });
+		const { stdout } = await server.outputOf(pid);
+		expect(stdout).toContain("row 1\nrow 2\nrow 3\n");
+		expect(stdout).not.toContain("\x1b");
 	});
 
 	it("a progress bar is one line of the screen", async () => {

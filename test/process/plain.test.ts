@@ -29,6 +29,9 @@ describe("plain text", () => {
 		["50%\r", "50%"],
 		["a\r\nb\r\n", "a\nb\n"],
 		["spin|\b/\b-", "spin-"],
+		["a😀é\b\bb", "ab"],
+		["ab\b\b\b\bc", "c"],
+		["long\r\bx", "x"],
 		[`frame${ESC}[2K\rnext`, "next"],
 		[`frame\r${ESC}[Kadded 5\n`, "added 5\n"],
 		[`frame${ESC}[1G${ESC}[0Knext`, "next"],
@@ -36,6 +39,21 @@ describe("plain text", () => {
 	])("of %j is %j", (written, shown) => {
 		expect(plainText(Buffer.from(written))).toBe(shown);
 	});
+
+	// Each step once cost the length of the line: minutes, in which nothing else was done.
+	it.each([
+		["a".repeat(200_000) + "\b".repeat(199_999), "a"],
+		["ab\b".repeat(200_000), "a".repeat(200_000)],
+		["a😀\b".repeat(200_000), "a".repeat(200_000)],
+	])(
+		"of a line with 200,000 backspaces takes no longer than another",
+		(written, shown) => {
+			const start = performance.now();
+			expect(plainText(Buffer.from(written)) === shown).toBe(true);
+			expect(performance.now() - start).toBeLessThan(10_000);
+		},
+		300_000,
+	);
 
 	it("knows eight-bit controls that are single bytes", () => {
 		expect(plainText(latin1("\x9b31mred\x9b0m"))).toBe("red");

@@ -67,6 +67,36 @@ describe("typing at a terminal", () => {
 		expect(input.closed).toBe(false);
 	});
 
+	it("takes the terminal's own answers in their turn, and a bounded number of them", async () => {
+		const { input, text } = keyboard();
+		const before = input.write(bytes("a"), 60_000);
+		for (let n = 0; n < 10_000; n++) input.answer(bytes("\x1b[1;1R"));
+		let isTaken = false;
+		const taken = input.answersTaken().then(() => {
+			isTaken = true;
+		});
+		const after = input.write(bytes("z"), 60_000);
+		input.drained();
+		await before;
+		expect(isTaken).toBe(false);
+		expect(input.takesAnswers).toBe(false);
+		for (let n = 0; n < 1000; n++) input.drained();
+		await Promise.all([taken, after]);
+		expect(input.takesAnswers).toBe(true);
+		expect(text().replaceAll("\x1b[1;1R", "!")).toMatch(/^a!{1,200}z$/);
+		await input.answersTaken();
+	});
+
+	it("leaves no answer that is waited for when the terminal closes", async () => {
+		const { input } = keyboard();
+		input.answer(bytes("x"));
+		const taken = input.answersTaken();
+		input.close();
+		await taken;
+		input.answer(bytes("y"));
+		await input.answersTaken();
+	});
+
 	it("is given up when the terminal closes", async () => {
 		const { input } = keyboard();
 		const waiting = caught(input.write(bytes("x"), 60_000));
