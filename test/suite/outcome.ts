@@ -31,7 +31,10 @@ export function outcomeOf(
 	const passed = count(/^ *(\d+) pass$/);
 	const failed =
 		(count(/^ *(\d+) fail$/) ?? 0) + (count(/^ *(\d+) errors?$/) ?? 0);
-	const faults = lines.filter((line) => line.startsWith("(fail) "));
+	// Long runs repeat them at their end.
+	const faults = [
+		...new Set(lines.filter((line) => line.startsWith("(fail) "))),
+	];
 	if (typeof end === "string") faults.push(end);
 	else if (passed === undefined) faults.push(`ended with ${end}, not counted`);
 	else if (end !== 0 && failed === 0) faults.push(`ended with ${end}`);

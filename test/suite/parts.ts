@@ -33,8 +33,8 @@ export const PARTS: readonly Part[] = [
 	},
 	{
 		name: "races",
-		reason: "process ids that come again within seconds; takes what it can get",
-		files: ["e2e/figures-races*", "e2e/trees-races*"],
+		reason: "process ids that come again within seconds; no time is measured",
+		files: ["e2e/figures-races*"],
 		runs: "beside",
 	},
 	{
@@ -101,7 +101,12 @@ export const PARTS: readonly Part[] = [
 		files: [
 			...["bench/*", "e2e/doctor*", "e2e/endurance*", "e2e/figures.*"],
 			...["e2e/figures-cost*", "e2e/limits-cpu*", "e2e/limits-memory*"],
-			...["e2e/out-of-memory*", "e2e/robustness*", "e2e/trees-many*"],
+			...[
+				"e2e/out-of-memory*",
+				"e2e/robustness*",
+				"e2e/trees-many*",
+				"e2e/trees-races*",
+			],
 		],
 		runs: "alone",
 	},
