@@ -64,18 +64,18 @@ export class PartRun {
 
 	/** Ends it; its servers see the end of their input, and end what they started. */
 	async stop(why: string): Promise<void> {
-		this.#stopped ??= why;
-		this.#child.kill();
-		const late = setTimeout(() => this.#kill(), GRACE);
-		await this.ended;
-		clearTimeout(late);
-	}
-
-	#kill(): void {
+		if (this.#stopped !== undefined) return;
+		this.#stopped = why;
 		const { pid } = this.#child;
-		if (process.platform === "win32")
+		if (process.platform === "win32") {
 			Bun.spawnSync(["taskkill", "/PID", String(pid), "/T", "/F"]);
-		else process.kill(-pid, "SIGKILL");
+			return;
+		}
+		this.#child.kill();
+		const deadline = performance.now() + GRACE;
+		while (signalGroup(pid, 0) && performance.now() < deadline)
+			await Bun.sleep(20);
+		signalGroup(pid, "SIGKILL");
 	}
 
 	#end() {
@@ -88,5 +88,14 @@ export class PartRun {
 			outcome: outcomeOf(this.#options.name, seconds, output, end),
 			output,
 		};
+	}
+}
+
+/** Whether a process group was there to take a signal. */
+function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
+	try {
+		return process.kill(-group, signal);
+	} catch {
+		return false;
 	}
 }
