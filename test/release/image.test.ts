@@ -6,7 +6,7 @@ import {
 	it,
 	setDefaultTimeout,
 } from "bun:test";
-import { chmodSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Program, Scratch } from "../support/server.ts";
 import { wholeSession } from "../support/session.ts";
@@ -97,12 +97,13 @@ function build() {
 describe.skipIf(base === undefined)("the image, run as the README says", () => {
 	const readme = readFileSync(join(ROOT, "README.md"), "utf8");
 	const docker = readDockerRun(dockerArguments(readme));
+	const [uid, gid] = (docker.user ?? "").split(":");
 	const project = join(scratch.path, "project");
 	let built: ReturnType<typeof build>;
 	beforeAll(() => {
 		built = build();
 		mkdirSync(project);
-		chmodSync(project, 0o777);
+		chownSync(project, Number(uid), Number(gid));
 		// The image's user has to come to what is mounted from here.
 		chmodSync(scratch.path, 0o755);
 	});
@@ -116,6 +117,10 @@ describe.skipIf(base === undefined)("the image, run as the README says", () => {
 			if (source.endsWith("/project")) return project;
 			throw new Error(`nothing stands for ${source}`);
 		},
+	});
+
+	it("has an unprivileged user of its own", () => {
+		expect(built.image.User).toBe("65532:65532");
 	});
 
 	it("serves a whole session to a client", async () => {
@@ -151,10 +156,9 @@ describe.skipIf(base === undefined)("the image, run as the README says", () => {
 			pwd; echo $HOME $XDG_STATE_HOME; cat /proc/1/cmdline | head -c 2`;
 		const image = { ...built.image, Entrypoint: ["sh", "-c"], Cmd: [script] };
 		const said = run(containerCommand({ ...container, image }));
-		const [user] = (docker.user ?? built.image.User).split(":");
 		expect(said.split("\n")).toEqual([
-			String(user),
-			String(user),
+			String(uid),
+			String(gid),
 			"CapEff:\t0000000000000000",
 			...["/tmp", "/work"],
 			"/work",
