@@ -8,6 +8,7 @@ import {
 } from "bun:test";
 import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { initializeRequest } from "../support/raw.ts";
 import { type Program, Scratch } from "../support/server.ts";
 import { wholeSession } from "../support/session.ts";
 import {
@@ -169,19 +170,26 @@ describe.skipIf(base === undefined)("the image, run as the README says", () => {
 
 	it("keeps its audit log where it can be written, unless told another place", () => {
 		const config = scratch.write("default.json", "{}");
-		const command = ["doctor", "--json", "--config", CONFIG];
-		const said = run(
-			containerCommand({
-				...containerWith(config),
-				run: { ...docker, command },
-			}),
-		);
-		const { guarantees } = JSON.parse(said);
-		const audit = guarantees.find(
-			(each: { id: string }) => each.id === "audit",
-		);
-		expect(audit).toMatchObject({ by: "server" });
-		expect(audit.how).toContain("/tmp/state/");
+		const messages = [
+			initializeRequest(1),
+			{ jsonrpc: "2.0", method: "notifications/initialized" },
+			{
+				jsonrpc: "2.0",
+				id: 2,
+				method: "tools/call",
+				params: { name: "process_start", arguments: { executable: "sh" } },
+			},
+		].map((message) => JSON.stringify(message));
+		const { Entrypoint, Cmd } = built.image;
+		const script = `printf '%s\\n' "$@" | ${[...Entrypoint, ...Cmd].join(" ")} >/dev/null; find /tmp -type f`;
+		const image = {
+			...built.image,
+			Entrypoint: ["sh", "-c", script, "sh"],
+			Cmd: messages,
+		};
+		const said = run(containerCommand({ ...containerWith(config), image }));
+		expect(said).toBe("/tmp/state/mcp-process/audit.log");
+		expect(readme).toContain(said);
 	});
 });
 
