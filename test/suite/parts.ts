@@ -78,7 +78,7 @@ export const PARTS: readonly Part[] = [
 		name: "services",
 		reason: "services, pipelines and terminals; waits for health and restarts",
 		files: [
-			...["e2e/following*", "e2e/groups*", "e2e/kernel-pipes*"],
+			...["e2e/follow*", "e2e/groups*", "e2e/kernel-pipes*"],
 			...["e2e/pipelines*", "e2e/services*", "e2e/terminal*", "e2e/wait*"],
 		],
 		runs: "beside",
