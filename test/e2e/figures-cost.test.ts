@@ -14,7 +14,7 @@ const CONFIG: ConfigInput = {
 	maxConcurrentProcesses: 2 * COUNT,
 	maxLaunchesPerMinute: 1_000_000,
 };
-const SECONDS = 10;
+const SECONDS = 5;
 
 /** Whether others want this machine, too. */
 const isBusy = () => (loadavg()[0] ?? 0) > 2 * availableParallelism();

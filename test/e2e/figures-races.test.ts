@@ -8,7 +8,7 @@ import { RawServer } from "../support/raw.ts";
 import { Scratch, type Success, TestServer } from "../support/server.ts";
 import { WAYS } from "../support/ways.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(300_000);
 
 const CONFIG = {
 	allowedExecutables: [PYTHON, "sleep", "true"],
@@ -138,8 +138,8 @@ describe.skipIf(!canReuse).each(WAYS)(
 			});
 			const start = async (executable: string, args: string[]) =>
 				(await server.ok("process_start", { executable, args })).pid as number;
-			const lone = await start("sleep", ["60"]);
-			const churning = await start(PYTHON, [fixture("churn.py"), "60"]);
+			const lone = await start("sleep", ["600"]);
+			const churning = await start(PYTHON, [fixture("churn.py"), "600"]);
 			const ended: { pid: number; stats: Success }[] = [];
 			const wrong: string[] = [];
 			const last = new Map<number, Success>();
@@ -150,7 +150,7 @@ describe.skipIf(!canReuse).each(WAYS)(
 				last.set(pid, now);
 				return now;
 			};
-			for (let round = 0; round < 150; round++) {
+			for (let round = 0; round < 75; round++) {
 				const pid = await start("sleep", ["0.02"]);
 				// It has the pid of one that ended before, whose figures are not its own.
 				last.delete(pid);

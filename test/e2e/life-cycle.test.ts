@@ -163,7 +163,7 @@ describe("a client that stops reading", () => {
 			() => (isAlive(server.pid) ? undefined : true),
 			"the server to end",
 		);
-		expect(performance.now() - began).toBeLessThan(BUDGET * 2);
+		expect(performance.now() - began).toBeLessThan(BUDGET * 10);
 		expect(pids.filter(isAlive)).toEqual([]);
 	});
 

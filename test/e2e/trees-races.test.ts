@@ -14,7 +14,7 @@ import {
 } from "../support/server.ts";
 import { WAYS, type Way } from "../support/ways.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(300_000);
 
 const ROUNDS = 300;
 /** Rounds with a program that has no say in its end by SIGTERM. */
@@ -195,8 +195,8 @@ describe.skipIf(!canReuse).each(WAYS)(
 						...(timeout && { timeout }),
 					})
 				).pid as number;
-			const churning = await start(PYTHON, [fixture("churn.py"), "60"]);
-			const lone = await start("sleep", ["60"]);
+			const churning = await start(PYTHON, [fixture("churn.py"), "600"]);
+			const lone = await start("sleep", ["600"]);
 			const most = { churning: 0, lone: 0 };
 			let lasts = true;
 			const watching = (async () => {
@@ -210,7 +210,7 @@ describe.skipIf(!canReuse).each(WAYS)(
 					}
 				}
 			})();
-			await times(200, 4, async (index) => {
+			await times(120, 4, async (index) => {
 				if (index % 4 === 0) {
 					const pid = await start(PYTHON, [fixture("daemon.py"), "0.2"], 100);
 					await server.call("process_terminate", { pid, timeout: 200 });

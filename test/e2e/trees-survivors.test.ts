@@ -11,7 +11,7 @@ setDefaultTimeout(60_000);
 
 /** What SIGKILL is given, and what a busy machine may add to it. */
 const PATIENCE = 2000;
-const HEADROOM = 1500;
+const HEADROOM = 4500;
 
 describe.skipIf(!Freezer.isAvailable).each(WAYS)(
 	"$name, what not even SIGKILL ends",
@@ -47,7 +47,7 @@ describe.skipIf(!Freezer.isAvailable).each(WAYS)(
 			await eventually(
 				() => tree.alive().length === 0 || undefined,
 				"the survivor to end after the thaw",
-				5000,
+				20_000,
 			);
 			expect(
 				await server.fails("process_terminate", { pid: tree.pid }),
@@ -102,7 +102,7 @@ describe.skipIf(!Freezer.isAvailable).each(WAYS)(
 			await eventually(
 				() => !frozen.some(isAlive) || undefined,
 				"the survivor to end after the thaw",
-				5000,
+				20_000,
 			);
 			// What could not be removed then is removed by the next server that has trees.
 			await using next = await open();

@@ -19,7 +19,7 @@ setDefaultTimeout(60_000);
 
 /** What ending a tree may take beyond its grace; and what a busy machine may add to it. */
 const AFTER_GRACE = 500;
-const HEADROOM = 1500;
+const HEADROOM = 4500;
 /** The server's own grace, at a deadline and at its end. */
 const SERVER_GRACE = 2000;
 
@@ -33,7 +33,7 @@ const noZombies = (server: RawServer) =>
 	eventually(
 		() => zombiesOf(server.pid).length === 0 || undefined,
 		"every zombie to be reaped",
-		5000,
+		20_000,
 	);
 
 /** Ends the server and checks that nothing of its own is left. */
@@ -47,7 +47,7 @@ async function endServer(server: RawServer): Promise<number> {
 	await eventually(
 		() => !guards.some(isAlive) || undefined,
 		"the guard to end",
-		5000,
+		20_000,
 	);
 	return took;
 }

@@ -1,4 +1,4 @@
-import { realpathSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 
 const FIXTURES = join(import.meta.dir, "../fixtures");
@@ -8,11 +8,16 @@ export function fixture(name: string): string {
 	return join(FIXTURES, name);
 }
 
+/** The system's own Python starts twice as fast as one that somebody installed things for. */
+const SYSTEM_PYTHON = "/usr/bin/python3";
+
 /** The interpreters themselves: a version manager's shim is a shell script, and slow. */
-export const PYTHON = selfReported("python3", [
-	"-c",
-	"import sys; print(sys.executable)",
-]);
+export const PYTHON = selfReported(
+	process.platform === "linux" && existsSync(SYSTEM_PYTHON)
+		? SYSTEM_PYTHON
+		: "python3",
+	["-c", "import sys; print(sys.executable)"],
+);
 export const NODE = selfReported("node", [
 	"-e",
 	"console.log(process.execPath)",

@@ -259,7 +259,7 @@ export class TestServer implements AsyncDisposable {
 export async function eventually<T>(
 	ask: () => Promise<T | undefined> | T | undefined,
 	what: string,
-	patience = 20_000,
+	patience = 40_000,
 ): Promise<T> {
 	const deadline = performance.now() + patience;
 	for (;;) {

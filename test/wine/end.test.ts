@@ -62,6 +62,8 @@ describe.skipIf(missing !== undefined)(
 			await using wine = await WineServer.start();
 			const other = await wine.launch("wait");
 			const pid = await wine.launch("leave-twice");
+			// Who is still starting does not hear yet that it is asked.
+			await wine.server.waitForOutput(pid, "ready\n".repeat(2));
 			await wine.membersAre(3);
 			expect(
 				await wine.server.ok("process_terminate", { pid, timeout: 20_000 }),

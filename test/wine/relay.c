@@ -43,7 +43,16 @@ int main(void)
 		command++;
 	/* In a group of its own it ignores Ctrl+C. */
 	DWORD flags = GetEnvironmentVariableA("RELAY_GROUP", NULL, 0) ? CREATE_NEW_PROCESS_GROUP : 0;
-	if (!CreateProcessW(NULL, command, NULL, NULL, TRUE, flags, NULL, NULL, &info, &made)) {
+	BOOL started = FALSE;
+	for (int attempt = 0; !started && attempt < 5; attempt++) {
+		started = CreateProcessW(NULL, command, NULL, NULL, TRUE, flags, NULL, NULL, &info, &made);
+		/* On a busy machine wine itself fails now and then. */
+		if (!started && GetLastError() != ERROR_INTERNAL_ERROR)
+			break;
+		if (!started && attempt < 4)
+			Sleep(200);
+	}
+	if (!started) {
 		fprintf(stderr, "error %lu\n", GetLastError());
 		return 1;
 	}

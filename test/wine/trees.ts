@@ -98,12 +98,16 @@ async function paused() {
 		await Bun.sleep(milliseconds);
 		return (await cpu()) - before;
 	};
-	const running = await usedIn(500);
+	const uses = async () => {
+		const before = await cpu();
+		return until(async () => (await cpu()) - before > 0.1);
+	};
+	const running = await uses();
 	tree.signal("SIGSTOP");
 	tree.signal("SIGSTOP", "SIGSTOP");
 	const stopped = await usedIn(500);
 	tree.signal("SIGCONT");
-	const again = await usedIn(500);
+	const again = await uses();
 	tree.signal("SIGCONT", "SIGSTOP", "SIGKILL");
 	const isGone = await until(() => tree.alive().length === 0);
 	await child.exited;
