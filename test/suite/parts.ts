@@ -80,7 +80,8 @@ export const PARTS: readonly Part[] = [
 		reason: "services, pipelines and terminals; waits for health and restarts",
 		files: [
 			...["e2e/follow*", "e2e/groups*", "e2e/kernel-pipes*"],
-			...["e2e/pipelines*", "e2e/services*", "e2e/terminal*", "e2e/wait*"],
+			...["e2e/list-changed*", "e2e/pipelines*", "e2e/services*"],
+			...["e2e/terminal*", "e2e/wait*"],
 		],
 		runs: "beside",
 	},
@@ -100,21 +101,11 @@ export const PARTS: readonly Part[] = [
 		reason:
 			"measures CPU, memory or time of a server, meets its deadlines, fills the machine, or counts control groups, which every server makes",
 		files: [
-			...[
-				"bench/*",
-				"e2e/death*",
-				"e2e/doctor*",
-				"e2e/life-cycle*",
-				"e2e/endurance*",
-				"e2e/figures.*",
-			],
-			...["e2e/figures-cost*", "e2e/limits-cpu*", "e2e/limits-memory*"],
-			...[
-				"e2e/out-of-memory*",
-				"e2e/robustness*",
-				"e2e/trees-many*",
-				"e2e/trees-races*",
-			],
+			...["bench/*", "e2e/cancel*", "e2e/death*", "e2e/doctor*"],
+			...["e2e/endurance*", "e2e/figures.*", "e2e/figures-cost*"],
+			...["e2e/life-cycle*", "e2e/limits-cpu*", "e2e/limits-memory*"],
+			...["e2e/out-of-memory*", "e2e/robustness*", "e2e/stop-waits*"],
+			...["e2e/trees-many*", "e2e/trees-races*"],
 		],
 		runs: "alone",
 	},
