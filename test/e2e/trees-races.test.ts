@@ -210,7 +210,7 @@ describe.skipIf(!canReuse).each(WAYS)(
 					}
 				}
 			})();
-			await times(120, 4, async (index) => {
+			await times(200, 4, async (index) => {
 				if (index % 4 === 0) {
 					const pid = await start(PYTHON, [fixture("daemon.py"), "0.2"], 100);
 					await server.call("process_terminate", { pid, timeout: 200 });

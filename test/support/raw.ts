@@ -153,7 +153,7 @@ export class RawServer implements AsyncDisposable {
 	}
 
 	/** The answer to a request that was sent. */
-	answer(id: number | string | null, patience = 20_000): Promise<Message> {
+	answer(id: number | string | null, patience = 40_000): Promise<Message> {
 		let seen = -1;
 		return eventually(
 			() => {
@@ -268,7 +268,7 @@ export class RawServer implements AsyncDisposable {
 	}
 
 	/** Waits for its end; says what it was doing where it doesn't come. */
-	async waitForExit(patience = 20_000): Promise<Ending> {
+	async waitForExit(patience = 40_000): Promise<Ending> {
 		let ending: Ending | undefined;
 		void this.exited.then((value) => {
 			ending = value;
