@@ -1,8 +1,10 @@
-import { describe, expect, it } from "bun:test";
+import { describe, expect, it, setDefaultTimeout } from "bun:test";
 import { join } from "node:path";
 import { eventually, isAlive, Scratch } from "../support/server.ts";
 import { outcomeOf, summaryOf } from "./outcome.ts";
 import { PartRun } from "./part-run.ts";
+
+setDefaultTimeout(60_000);
 
 const PASS = 'import { it } from "bun:test"; it("does", () => {});\n';
 const FAIL =

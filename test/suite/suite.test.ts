@@ -1,8 +1,10 @@
-import { describe, expect, it } from "bun:test";
+import { describe, expect, it, setDefaultTimeout } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { eventually, isAlive, Scratch } from "../support/server.ts";
 import type { Part } from "./parts.ts";
+
+setDefaultTimeout(60_000);
 
 const PARTS: readonly Part[] = [
 	{ name: "beside", reason: "", files: ["a*"], runs: "beside" },
