@@ -31,8 +31,16 @@ export function codeOf(maps: string, program: string): Range[] {
 export function forgetCode(
 	madvise: (start: bigint, length: bigint, advice: number) => number,
 ): void {
-	const maps = readFileSync("/proc/self/maps", "utf8");
-	const program = readlinkSync("/proc/self/exe");
-	for (const { start, length } of codeOf(maps, program))
+	for (const { start, length } of ownCode())
 		madvise(start, length, MADV_DONTNEED);
+}
+
+function ownCode(): readonly Range[] {
+	try {
+		const maps = readFileSync("/proc/self/maps", "utf8");
+		return codeOf(maps, readlinkSync("/proc/self/exe"));
+	} catch {
+		// Out of descriptors, or without /proc: then the memory stays.
+		return [];
+	}
 }

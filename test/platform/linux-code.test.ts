@@ -25,6 +25,25 @@ describe("a program's code", () => {
 	});
 
 	it.skipIf(process.platform !== "linux")(
+		"stays where no descriptor is left to find it with",
+		() => {
+			const script = `
+				const { openSync } = require("node:fs");
+				const { forgetCode } = await import(${JSON.stringify(`${import.meta.dir}/../../src/platform/linux-code.ts`)});
+				try {
+					for (;;) openSync("/dev/null", "r");
+				} catch {}
+				forgetCode(() => process.exit(2));
+				process.exit(7);`;
+			const { exitCode } = Bun.spawnSync([
+				...["prlimit", "--nofile=60:60"],
+				...[process.execPath, "-e", script],
+			]);
+			expect(exitCode).toBe(7);
+		},
+	);
+
+	it.skipIf(process.platform !== "linux")(
 		"is given back once a server has started, which then works as before",
 		async () => {
 			await using server = await TestServer.start({
