@@ -85,6 +85,7 @@ export function launch(
 		return launchInTerminal(admitted, options, options.terminal, platform);
 	const opened: number[] = [];
 	const enclosure = platform.enclose(options.limits ?? {});
+	let child: Child | undefined;
 	const { pipes } = platform;
 	const join = (wanted: boolean, toChild: boolean): Joint => {
 		if (!wanted) return { child: "ignore", ours: undefined };
@@ -106,30 +107,32 @@ export function launch(
 				? { child: stdout.child, ours: undefined }
 				: join(options.capture, false);
 		if (stdin.ours !== undefined) pipes?.setNonBlocking(stdin.ours);
-		const child = spawn(
+		const started = spawn(
 			admitted,
 			[stdin.child, stdout.child, stderr.child],
 			enclosure,
 		);
+		child = started;
 		opened.length = 0;
 		const given = new Set([stdin.child, stdout.child, stderr.child]);
 		for (const end of given) if (typeof end === "number") closeSync(end);
 		source?.leave();
 		const unread = options.unread ? unreadOf(stdout.ours, pipes) : undefined;
 		return {
-			pid: child.pid,
-			tree: enclosure.track(child.pid),
-			stdin: inputOf(stdin, child.stdin, pipes),
-			stdout: unread ? undefined : outputOf(stdout.ours, child.stdout),
+			pid: started.pid,
+			tree: enclosure.track(started.pid),
+			stdin: inputOf(stdin, started.stdin, pipes),
+			stdout: unread ? undefined : outputOf(stdout.ours, started.stdout),
 			unread,
-			stderr: outputOf(stderr.ours, child.stderr),
-			exited: child.exited.then((code) => {
-				platform.reaped(child.pid);
-				return exitOf(child, code);
+			stderr: outputOf(stderr.ours, started.stderr),
+			exited: started.exited.then((code) => {
+				platform.reaped(started.pid);
+				return exitOf(started, code);
 			}),
 		};
 	} catch (error) {
 		for (const fd of opened) closeSync(fd);
+		giveUp(child, platform);
 		enclosure.abandon();
 		throw error instanceof ProcessError
 			? error
@@ -146,22 +149,25 @@ function launchInTerminal(
 ): Launched {
 	const terminal = new ProcessTerminal(size, platform.terminals);
 	const enclosure = platform.enclose(limits);
+	let child: Child | undefined;
 	try {
-		const child = spawn(admitted, terminal.options, enclosure);
-		terminal.attach(child.terminal);
+		const started = spawn(admitted, terminal.options, enclosure);
+		child = started;
+		terminal.attach(started.terminal);
 		return {
-			pid: child.pid,
-			tree: enclosure.track(child.pid),
+			pid: started.pid,
+			tree: enclosure.track(started.pid),
 			stdin: input ? terminal.input : undefined,
 			stdout: capture ? terminal.output : terminal.discard(),
 			stderr: undefined,
 			terminal,
-			exited: child.exited.then((code) => {
-				platform.reaped(child.pid);
-				return exitOf(child, code);
+			exited: started.exited.then((code) => {
+				platform.reaped(started.pid);
+				return exitOf(started, code);
 			}),
 		};
 	} catch (error) {
+		giveUp(child, platform);
 		enclosure.abandon();
 		throw error instanceof ProcessError
 			? error
@@ -261,6 +267,13 @@ function spawnIn(enclosure: Enclosure, admitted: Admitted, stdio: Stdio) {
 }
 
 type Child = ReturnType<typeof spawnIn>;
+
+/** What can't be followed must not run. */
+function giveUp(child: Child | undefined, platform: Platform): void {
+	if (!child) return;
+	child.kill("SIGKILL");
+	void child.exited.then(() => platform.reaped(child.pid));
+}
 
 function inputOf(
 	{ ours }: Joint,

@@ -5,7 +5,7 @@ import { launch } from "../../src/process/launcher.ts";
 import { admit } from "../support/gate.ts";
 import { platform, run, sh, textOf } from "../support/managed.ts";
 import { PYTHON } from "../support/programs.ts";
-import { eventually, Scratch } from "../support/server.ts";
+import { eventually, isAlive, Scratch } from "../support/server.ts";
 
 const LINUX = process.platform === "linux";
 
@@ -184,6 +184,36 @@ describe.skipIf(process.platform === "win32")("a launched process", () => {
 			exitCode: 0,
 		});
 	});
+
+	it.each([undefined, { cols: 80, rows: 24 }])(
+		"does not run on where it can't be followed (terminal: %j)",
+		async (terminal) => {
+			const admitted = await admit("/bin/sleep", ["60"]);
+			let pid = 0;
+			const blind = Object.assign(Object.create(platform), {
+				enclose: (limits: object) =>
+					Object.assign(Object.create(platform.enclose(limits)), {
+						track(leader: number) {
+							pid = leader;
+							throw new Error("out of descriptors");
+						},
+						abandon() {},
+						spawn: { detached: true },
+					}),
+			});
+			const options = { capture: true, input: true, terminal };
+			expect(() => launch(admitted, options, blind)).toThrow(
+				"out of descriptors",
+			);
+			admitted.release();
+			expect(pid).toBeGreaterThan(0);
+			try {
+				await eventually(() => !isAlive(pid) || undefined, "its end");
+			} finally {
+				if (isAlive(pid)) process.kill(pid, "SIGKILL");
+			}
+		},
+	);
 
 	it("is not held up by one that nobody reads", async () => {
 		await using loud = await run("/usr/bin/yes", [], { capacity: 1000 });
