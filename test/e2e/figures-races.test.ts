@@ -150,7 +150,7 @@ describe.skipIf(!canReuse).each(WAYS)(
 				last.set(pid, now);
 				return now;
 			};
-			for (let round = 0; round < 75; round++) {
+			for (let round = 0; round < 50; round++) {
 				const pid = await start("sleep", ["0.02"]);
 				// It has the pid of one that ended before, whose figures are not its own.
 				last.delete(pid);

@@ -78,7 +78,7 @@ describe.each(WAYS)("$name, SIGKILL of the server", ({ name, wrapper }) => {
 		const random = seeded(seed);
 		await using mark = new Mark();
 		const groups: string[] = [];
-		for (let round = 0; round < 40; round++) {
+		for (let round = 0; round < 25; round++) {
 			await using server = await RawServer.start(AWKWARD_CONFIG, { wrapper });
 			startDaemon(server, mark, "first");
 			await Bun.sleep(random() * 30);
@@ -93,7 +93,7 @@ describe.each(WAYS)("$name, SIGKILL of the server", ({ name, wrapper }) => {
 			await Bun.sleep(20);
 			left = mark.alive();
 		}
-		console.log(`${name}, seed ${seed}: ${left.length} of 40 left`);
+		console.log(`${name}, seed ${seed}: ${left.length} of 25 left`);
 		expect(left).toEqual([]);
 		await eventually(
 			() => groups.filter(isCgroup).length === 0 || undefined,

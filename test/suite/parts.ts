@@ -32,37 +32,12 @@ export const PARTS: readonly Part[] = [
 		runs: "beside",
 	},
 	{
-		name: "races",
-		reason: "process ids that come again within seconds; no time is measured",
-		files: ["e2e/figures-races*"],
-		runs: "beside",
-	},
-	{
-		name: "killed",
-		reason:
-			"hundreds of processes whose server is killed; bounds are ten times what it takes",
-		files: ["e2e/trees-killed*"],
-		runs: "beside",
-	},
-	{
-		name: "trees",
-		reason: "what is awkward to end; waits for graces and timeouts",
-		files: ["e2e/trees.*", "e2e/trees-hostile*", "e2e/trees-survivors*"],
-		runs: "beside",
-	},
-	{
-		name: "counters",
-		reason:
-			"sums that don't depend on how long something takes; waits for looks",
-		files: ["e2e/figures-counters*", "e2e/limits.*"],
-		runs: "beside",
-	},
-	{
-		name: "programs",
-		reason: "real programs and hostile ones at the gate; no time is measured",
+		name: "services",
+		reason: "services, pipelines and terminals; waits for health and restarts",
 		files: [
-			...["e2e/attack*", "e2e/child*", "e2e/hostile-folder*", "e2e/policy*"],
-			...["e2e/programs*", "e2e/remediation*"],
+			...["e2e/follow*", "e2e/groups*", "e2e/kernel-pipes*"],
+			...["e2e/list-changed*", "e2e/pipelines*", "e2e/services*"],
+			...["e2e/terminal*", "e2e/wait*"],
 		],
 		runs: "beside",
 	},
@@ -72,16 +47,6 @@ export const PARTS: readonly Part[] = [
 		files: [
 			...["*", "cli/*", "config/*", "platform/*", "process/*", "security/*"],
 			...["suite/*", "supervision/*", "tools/*"],
-		],
-		runs: "beside",
-	},
-	{
-		name: "services",
-		reason: "services, pipelines and terminals; waits for health and restarts",
-		files: [
-			...["e2e/follow*", "e2e/groups*", "e2e/kernel-pipes*"],
-			...["e2e/list-changed*", "e2e/pipelines*", "e2e/services*"],
-			...["e2e/terminal*", "e2e/wait*"],
 		],
 		runs: "beside",
 	},
@@ -97,11 +62,47 @@ export const PARTS: readonly Part[] = [
 		runs: "beside",
 	},
 	{
+		name: "counters",
+		reason:
+			"sums that don't depend on how long something takes; waits for looks",
+		files: ["e2e/figures-counters*", "e2e/limits.*"],
+		runs: "beside",
+	},
+	{
+		name: "trees",
+		reason: "what is awkward to end; waits for graces and timeouts",
+		files: ["e2e/trees.*", "e2e/trees-hostile*", "e2e/trees-survivors*"],
+		runs: "beside",
+	},
+	{
+		name: "programs",
+		reason:
+			"real programs and hostile ones at the gate, and whether the benchmark works; no time is measured",
+		files: [
+			...["bench/*", "e2e/attack*", "e2e/child*", "e2e/hostile-folder*"],
+			...["e2e/policy*", "e2e/programs*", "e2e/remediation*"],
+		],
+		runs: "beside",
+	},
+	{
+		name: "races",
+		reason: "process ids that come again within seconds; no time is measured",
+		files: ["e2e/figures-races*"],
+		runs: "beside",
+	},
+	{
+		name: "killed",
+		reason:
+			"hundreds of processes whose server is killed; bounds are ten times what it takes",
+		files: ["e2e/trees-killed*"],
+		runs: "beside",
+	},
+	{
 		name: "measured",
 		reason:
 			"measures CPU, memory or time of a server, meets its deadlines, fills the machine, or counts control groups, which every server makes",
 		files: [
-			...["bench/*", "e2e/cancel*", "e2e/death*", "e2e/doctor*"],
+			...["e2e/cancel*", "e2e/death*", "e2e/doctor*"],
 			...["e2e/endurance*", "e2e/figures.*", "e2e/figures-cost*"],
 			...["e2e/life-cycle*", "e2e/limits-cpu*", "e2e/limits-memory*"],
 			...["e2e/out-of-memory*", "e2e/robustness*", "e2e/stop-waits*"],

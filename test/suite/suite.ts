@@ -68,8 +68,8 @@ export async function runSuite(options: SuiteOptions): Promise<boolean> {
 			for (const part of chosen.slice(index, index + 1)) await runPart(part);
 		});
 	};
-	// One more than there are cores, as all of them wait part of the time.
-	await runAll("beside", availableParallelism() + 1);
+	// More than there are cores, as all of them wait half of the time.
+	await runAll("beside", availableParallelism() + 2);
 	await runAll("alone", 1);
 
 	for (const line of summaryOf(outcomes)) print(line);
