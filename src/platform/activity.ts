@@ -111,8 +111,10 @@ export class Activity {
 	#group: Counters | undefined;
 	#members = new Map<number, Counters>();
 	#isCovered = false;
-	/** Whether the look to come, or the last one, was after one since which nothing ran. */
+	/** Whether the look to come, or an earlier one, surely saw all that was there when nothing ran any more. */
 	#isConfirmed = false;
+	/** When something was last found to have run; milliseconds of the monotonic clock. */
+	#ranAt = Number.NEGATIVE_INFINITY;
 	/** When it was last looked at; milliseconds of the monotonic clock. */
 	#at = Number.NEGATIVE_INFINITY;
 
@@ -129,16 +131,20 @@ export class Activity {
 	) {}
 
 	/**
-	 * Whether nothing ran since the last look but one; where false, a look is to
-	 * follow, and then `cover`. After something ran two looks are needed: the first
-	 * one may share what was seen of orphans a little before it.
+	 * Whether nothing ran since a look; where false, one is to follow, and then
+	 * `cover`. After something ran two looks are needed: the first one may share what
+	 * was seen of orphans a little before it.
 	 */
 	isStill(): boolean {
 		if (!this.#isCovered) return false;
-		const age = performance.now() - this.#at;
-		const ran = this.#hasRun();
-		if (!ran && this.#isConfirmed) return age < LONGEST_STILLNESS;
-		this.#isConfirmed = !ran && age > SHORTEST_STILLNESS;
+		const now = performance.now();
+		if (this.#hasRun()) {
+			this.#ranAt = now;
+			this.#isConfirmed = false;
+			return false;
+		}
+		if (this.#isConfirmed) return now - this.#at < LONGEST_STILLNESS;
+		this.#isConfirmed = now - this.#ranAt > SHORTEST_STILLNESS;
 		return false;
 	}
 
