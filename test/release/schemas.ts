@@ -1,7 +1,7 @@
 /**
- * What a release's files have to be like, as far as it concerns what is written
- * here. Scoop's and the registry's own schemas are in no package: these are the
- * parts that are used, by their documentation.
+ * What a release's files have to be like. Scoop's own schema (schema.json in its
+ * repository) and the registry's (server.schema.json) are in no package: these
+ * are narrower, so that what they let pass, those do, too.
  */
 
 const string = { type: "string", minLength: 1 };
