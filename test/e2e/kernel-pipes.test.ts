@@ -170,6 +170,7 @@ describe.skipIf(process.platform !== "linux")(
 			const groupId = await pipeline(server);
 			await stage(server, groupId, "sh", "-c", "exec >&-; exec sleep 60");
 			const count = await stage(server, groupId, "wc", "-c");
+			await server.waitForEnd(count);
 			expect((await server.outputOf(count)).stdout.trim()).toBe("0");
 		});
 
