@@ -55,7 +55,7 @@ describe("bench", () => {
 			title: "ping",
 			unit: "ms",
 			status: "measured",
-			runs: 100,
+			runs: 200,
 			ours: summary,
 			ratios: {},
 			targets: [{ is: "at most", value: 0.12, met: expect.any(Boolean) }],
