@@ -148,7 +148,8 @@ describe.skipIf(process.platform !== "linux").each(WAYS)(
 				processCount: 0,
 			});
 			expect(stats.cpuSeconds).toBeGreaterThanOrEqual(used - 0.01);
-			expect(stats.cpuSeconds).toBeLessThan(used + 0.3);
+			// What Python itself takes is not in its own account; counted twice it would be more.
+			expect(stats.cpuSeconds).toBeLessThan(used * 1.5 + 0.3);
 			expect(stats.peakMemoryMB).toBeGreaterThan(50);
 			expect(stats.peakMemoryMB).toBeLessThan(80);
 			await Bun.sleep(500);
