@@ -15,7 +15,7 @@ import {
 	type Termination,
 } from "./termination.ts";
 import { after, type Cancel, settlesWithin } from "./timer.ts";
-import { turns } from "./turns.ts";
+import { turns, yieldAfter } from "./turns.ts";
 
 /** What a process is known by from its start to its being forgotten. */
 export interface Identity {
@@ -278,6 +278,7 @@ export class ManagedProcess {
 		if (!stream) return ring.finish();
 		const reader = stream.chunks.getReader();
 		onCut(() => void reader.cancel().catch(() => {}));
+		let since = performance.now();
 		try {
 			for (;;) {
 				const { done, value } = await reader.read();
@@ -286,6 +287,7 @@ export class ManagedProcess {
 				ring.append(value);
 				stream.release?.(value);
 				if (ring.isFull) await ring.room();
+				since = await yieldAfter(since);
 			}
 		} catch {
 			// A read that fails is the end of what can be read.

@@ -51,3 +51,18 @@ export class Turns {
 
 /** Of everything that looks at trees or signals them. */
 export const turns = new Turns();
+
+/**
+ * Lets the event loop turn once a turn's time is spent, for a loop whose every step
+ * may find its next one ready: without it a fast writer would keep all others waiting.
+ *
+ * @param since when its share of the turn began, by the monotonic clock
+ * @returns when its present one did
+ */
+export async function yieldAfter(since: number): Promise<number> {
+	if (performance.now() - since < BUDGET) return since;
+	await new Promise<void>((resolve) => {
+		setImmediate(resolve);
+	});
+	return performance.now();
+}

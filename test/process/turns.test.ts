@@ -1,5 +1,5 @@
 import { describe, expect, it } from "bun:test";
-import { Turns } from "../../src/process/turns.ts";
+import { Turns, yieldAfter } from "../../src/process/turns.ts";
 
 /** Takes so many milliseconds, as a look at a large tree does. */
 function work(duration: number): void {
@@ -42,5 +42,19 @@ describe("Turns", () => {
 		const last = turns.run(() => "done");
 		await expect(later).rejects.toThrow("gone");
 		expect(await last).toBe("done");
+	});
+});
+
+describe("yieldAfter", () => {
+	it("lets others have their turn once its time is spent, and not before", async () => {
+		let turned = false;
+		setImmediate(() => {
+			turned = true;
+		});
+		const now = performance.now();
+		expect(await yieldAfter(now)).toBe(now);
+		expect(turned).toBe(false);
+		expect(await yieldAfter(now - 1000)).toBeGreaterThanOrEqual(now);
+		expect(turned).toBe(true);
 	});
 });
