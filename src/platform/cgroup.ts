@@ -87,12 +87,12 @@ export class Cgroup {
 
 	/** Whether any member lives, also one that no list catches. */
 	get isPopulated(): boolean {
-		return /^populated 1$/m.test(this.#read("cgroup.events") ?? "");
+		return this.#tells("populated 1");
 	}
 
 	/** Whether the kernel says that none does; not so where it can't be asked. */
 	get isEmpty(): boolean {
-		return /^populated 0$/m.test(this.#read("cgroup.events") ?? "");
+		return this.#tells("populated 0");
 	}
 
 	/**
@@ -106,6 +106,11 @@ export class Cgroup {
 	/** Pauses every member, or lets all go on; none of them, and no parent, sees it happen. */
 	freeze(on: boolean): void {
 		this.#write("cgroup.freeze", on ? "1" : "0");
+	}
+
+	/** Whether a line stands in cgroup.events. */
+	#tells(line: string): boolean {
+		return this.#read("cgroup.events")?.split("\n").includes(line) ?? false;
 	}
 
 	#read(file: string): string | undefined {

@@ -3,11 +3,12 @@ import { messageOf, ProcessError, systemCode } from "../errors.ts";
 import type { Admitted } from "../security/gate.ts";
 import { interpreterOf } from "../security/script.ts";
 
-/** The system's complaint about a start as one about what was asked for. */
+/** The system's complaint about a start as one about what was asked for; what already is one stays as it is. */
 export function launchFailure(
 	error: unknown,
 	{ executable, cwd }: Pick<Admitted, "executable" | "cwd">,
 ): ProcessError {
+	if (error instanceof ProcessError) return error;
 	const code = systemCode(error) ?? "";
 	const details = { executable: executable.real, systemCode: code };
 	// The system names the command for a missing directory, too.

@@ -1,6 +1,6 @@
 import { closeSync, existsSync } from "node:fs";
 import { dirname } from "node:path";
-import { diagnose, messageOf, ProcessError } from "../errors.ts";
+import { diagnose, messageOf } from "../errors.ts";
 import {
 	type Enclosure,
 	type Platform,
@@ -85,7 +85,6 @@ export function launch(
 		return launchInTerminal(admitted, options, options.terminal, platform);
 	const opened: number[] = [];
 	const enclosure = platform.enclose(options.limits ?? {});
-	let child: Child | undefined;
 	const { pipes } = platform;
 	const join = (wanted: boolean, toChild: boolean): Joint => {
 		if (!wanted) return { child: "ignore", ours: undefined };
@@ -107,36 +106,28 @@ export function launch(
 				? { child: stdout.child, ours: undefined }
 				: join(options.capture, false);
 		if (stdin.ours !== undefined) pipes?.setNonBlocking(stdin.ours);
-		const started = spawn(
+		const { child, ...followed } = follow(
 			admitted,
 			[stdin.child, stdout.child, stderr.child],
 			enclosure,
+			platform,
 		);
-		child = started;
 		opened.length = 0;
 		const given = new Set([stdin.child, stdout.child, stderr.child]);
 		for (const end of given) if (typeof end === "number") closeSync(end);
 		source?.leave();
 		const unread = options.unread ? unreadOf(stdout.ours, pipes) : undefined;
 		return {
-			pid: started.pid,
-			tree: enclosure.track(started.pid),
-			stdin: inputOf(stdin, started.stdin, pipes),
-			stdout: unread ? undefined : outputOf(stdout.ours, started.stdout),
+			...followed,
+			stdin: inputOf(stdin, child.stdin, pipes),
+			stdout: unread ? undefined : outputOf(stdout.ours, child.stdout),
 			unread,
-			stderr: outputOf(stderr.ours, started.stderr),
-			exited: started.exited.then((code) => {
-				platform.reaped(started.pid);
-				return exitOf(started, code);
-			}),
+			stderr: outputOf(stderr.ours, child.stderr),
 		};
 	} catch (error) {
 		for (const fd of opened) closeSync(fd);
-		giveUp(child, platform);
 		enclosure.abandon();
-		throw error instanceof ProcessError
-			? error
-			: launchFailure(error, admitted);
+		throw launchFailure(error, admitted);
 	}
 }
 
@@ -149,29 +140,25 @@ function launchInTerminal(
 ): Launched {
 	const terminal = new ProcessTerminal(size, platform.terminals);
 	const enclosure = platform.enclose(limits);
-	let child: Child | undefined;
 	try {
-		const started = spawn(admitted, terminal.options, enclosure);
-		child = started;
-		terminal.attach(started.terminal);
+		const { options } = terminal;
+		const { child, ...followed } = follow(
+			admitted,
+			options,
+			enclosure,
+			platform,
+		);
+		terminal.attach(child.terminal);
 		return {
-			pid: started.pid,
-			tree: enclosure.track(started.pid),
+			...followed,
 			stdin: input ? terminal.input : undefined,
 			stdout: capture ? terminal.output : terminal.discard(),
 			stderr: undefined,
 			terminal,
-			exited: started.exited.then((code) => {
-				platform.reaped(started.pid);
-				return exitOf(started, code);
-			}),
 		};
 	} catch (error) {
-		giveUp(child, platform);
 		enclosure.abandon();
-		throw error instanceof ProcessError
-			? error
-			: launchFailure(error, admitted);
+		throw launchFailure(error, admitted);
 	}
 }
 
@@ -243,6 +230,27 @@ type Stdio =
 	| [Joint["child"], Joint["child"], Joint["child"]]
 	| Bun.TerminalOptions;
 
+/** Starts it and follows its tree; what can't be followed must not run. */
+function follow(
+	admitted: Admitted,
+	stdio: Stdio,
+	enclosure: Enclosure,
+	platform: Platform,
+): Pick<Launched, "pid" | "tree" | "exited"> & { readonly child: Child } {
+	const child = spawn(admitted, stdio, enclosure);
+	const { pid } = child;
+	const exited = child.exited.then((code) => {
+		platform.reaped(pid);
+		return exitOf(child, code);
+	});
+	try {
+		return { child, pid, exited, tree: enclosure.track(pid) };
+	} catch (error) {
+		child.kill("SIGKILL");
+		throw error;
+	}
+}
+
 /** What fails is tried once more where there is another way; nothing of it ran. */
 function spawn(admitted: Admitted, stdio: Stdio, enclosure: Enclosure): Child {
 	try {
@@ -267,13 +275,6 @@ function spawnIn(enclosure: Enclosure, admitted: Admitted, stdio: Stdio) {
 }
 
 type Child = ReturnType<typeof spawnIn>;
-
-/** What can't be followed must not run. */
-function giveUp(child: Child | undefined, platform: Platform): void {
-	if (!child) return;
-	child.kill("SIGKILL");
-	void child.exited.then(() => platform.reaped(child.pid));
-}
 
 function inputOf(
 	{ ours }: Joint,
