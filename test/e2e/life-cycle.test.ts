@@ -2,7 +2,7 @@ import { describe, expect, it, setDefaultTimeout } from "bun:test";
 import { fixture, PYTHON } from "../support/programs.ts";
 import { RawServer } from "../support/raw.ts";
 import { eventually, isAlive } from "../support/server.ts";
-import { pidsIn } from "../support/tree.ts";
+import { pidsIn, startTree } from "../support/tree.ts";
 
 setDefaultTimeout(60_000);
 
@@ -125,11 +125,7 @@ describe("the end of a session", () => {
 
 	it("answers a call that waits for a process which the end ends", async () => {
 		await using server = await RawServer.start(CONFIG);
-		const { pid } = await server.ok("process_start", {
-			executable: PYTHON,
-			args: [fixture("ignore-signals.py")],
-		});
-		await server.outputOf(pid, (stdout) => stdout.includes("\n"));
+		const { pid } = await startTree(server, "ignore-signals.py");
 		server.send({
 			jsonrpc: "2.0",
 			id: "waiting",

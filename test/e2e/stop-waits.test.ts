@@ -1,7 +1,8 @@
 import { describe, expect, it, setDefaultTimeout } from "bun:test";
-import { fixture, PYTHON } from "../support/programs.ts";
+import { PYTHON } from "../support/programs.ts";
 import { type Message, RawServer } from "../support/raw.ts";
 import { eventually, isAlive, type Success } from "../support/server.ts";
+import { startTree } from "../support/tree.ts";
 
 setDefaultTimeout(60_000);
 
@@ -104,11 +105,7 @@ describe("the end of a session", () => {
 
 	it("ends waits when it begins, not when stubborn trees are gone", async () => {
 		await using server = await RawServer.start(CONFIG);
-		const { pid } = await server.ok("process_start", {
-			executable: PYTHON,
-			args: [fixture("ignore-signals.py")],
-		});
-		await server.outputOf(pid, (stdout) => stdout.includes("\n"));
+		const { pid } = await startTree(server, "ignore-signals.py");
 		const ids = await startWaits(server, pid);
 		const { took, after } = await end(server, (each) => each.endInput());
 		expect(isAlive(pid)).toBe(false);
@@ -122,11 +119,7 @@ describe("the end of a session", () => {
 
 	it("answers a termination under way with how it ended", async () => {
 		await using server = await RawServer.start(CONFIG);
-		const { pid } = await server.ok("process_start", {
-			executable: PYTHON,
-			args: [fixture("ignore-signals.py")],
-		});
-		await server.outputOf(pid, (stdout) => stdout.includes("\n"));
+		const { pid } = await startTree(server, "ignore-signals.py");
 		call(server, "terminate", "process_terminate", { pid, timeout: LONG });
 		await server.request("ping");
 		await end(server, (each) => each.signal("SIGTERM"));
@@ -140,11 +133,7 @@ describe("the end of a session", () => {
 
 	it("ends waits that come after it as well", async () => {
 		await using server = await RawServer.start(CONFIG);
-		const { pid } = await server.ok("process_start", {
-			executable: PYTHON,
-			args: [fixture("ignore-signals.py")],
-		});
-		await server.outputOf(pid, (stdout) => stdout.includes("\n"));
+		const { pid } = await startTree(server, "ignore-signals.py");
 		server.signal("SIGTERM");
 		call(server, "late", "process_wait", { pid, timeout: LONG });
 		const late = structureOf(await server.answer("late"));

@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { childrenOf } from "../../src/platform/procfs.ts";
 import { killQuietly } from "../support/managed.ts";
 import { Mark, sizeOf } from "../support/marked.ts";
-import { fixture, PYTHON } from "../support/programs.ts";
+import { PYTHON } from "../support/programs.ts";
 import { RawServer } from "../support/raw.ts";
 import { eventually, isAlive, Scratch, TestServer } from "../support/server.ts";
+import { startTree } from "../support/tree.ts";
 import { WAYS } from "../support/ways.ts";
 
 setDefaultTimeout(60_000);
@@ -72,11 +73,10 @@ describe.each([...WAYS])("$name,", ({ wrapper }) => {
 	it("a guard that somebody killed is replaced while processes run", async () => {
 		await using mark = new Mark();
 		await using server = await RawServer.start(CONFIG, { wrapper });
-		const { pid } = await server.ok("process_start", {
-			executable: PYTHON,
-			args: [fixture("ignore-signals.py"), "family", mark.text],
-		});
-		await server.outputOf(pid, (text) => text.includes("\n"));
+		const { pid } = await startTree(server, "ignore-signals.py", [
+			"family",
+			mark.text,
+		]);
 		const guardOf = () =>
 			childrenOf(server.pid).find((child) => child !== pid && isAlive(child));
 		const guard = await eventually(guardOf, "the guard");

@@ -36,14 +36,8 @@ describe.each(WAYS)("$name, SIGKILL of the server", ({ name, wrapper }) => {
 		await Bun.sleep(delay);
 		const guards = guardsOf(server.pid);
 		expect(guards).toHaveLength(1);
-		const began = performance.now();
 		server.signal("SIGKILL");
-		let left = mark.alive();
-		while (left.length > 0 && performance.now() - began < BOUND + HEADROOM) {
-			await Bun.sleep(5);
-			left = mark.alive();
-		}
-		const took = Math.round(performance.now() - began);
+		const { left, took } = await mark.outlives(BOUND + HEADROOM);
 		console.log(
 			`${name}, ${when}: ${took} ms of ${BOUND}, ${left.length} left`,
 		);
@@ -87,12 +81,7 @@ describe.each(WAYS)("$name, SIGKILL of the server", ({ name, wrapper }) => {
 			await Bun.sleep(50);
 			groups.push(...cgroupsOf(server.pid));
 		}
-		const began = performance.now();
-		let left = mark.alive();
-		while (left.length > 0 && performance.now() - began < BOUND + HEADROOM) {
-			await Bun.sleep(20);
-			left = mark.alive();
-		}
+		const { left } = await mark.outlives(BOUND + HEADROOM);
 		console.log(`${name}, seed ${seed}: ${left.length} of 25 left`);
 		expect(left).toEqual([]);
 		await eventually(

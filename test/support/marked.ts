@@ -17,6 +17,24 @@ export class Mark implements AsyncDisposable {
 			.filter((pid) => pid > 0 && argumentsOf(pid).includes(this.text));
 	}
 
+	/**
+	 * Looks until none of them lives, or for so many milliseconds.
+	 *
+	 * @returns those that are left, and how long it took
+	 */
+	async outlives(
+		patience: number,
+	): Promise<{ readonly left: number[]; readonly took: number }> {
+		const began = performance.now();
+		for (;;) {
+			const left = this.alive();
+			const took = performance.now() - began;
+			if (left.length === 0 || took >= patience)
+				return { left, took: Math.round(took) };
+			await Bun.sleep(5);
+		}
+	}
+
 	/** Kills what a failed test left; also what forks while it is looked for. */
 	async [Symbol.asyncDispose](): Promise<void> {
 		await eventually(() => {

@@ -1,9 +1,10 @@
 import { fixture, PYTHON } from "./programs.ts";
-import type { TestServer } from "./server.ts";
+import type { RawServer } from "./raw.ts";
+import { eventually } from "./server.ts";
 
 /** Starts a fixture that prints `pids …`, and returns those: every process of its tree. */
 export async function startTree(
-	server: TestServer,
+	server: Pick<RawServer, "ok">,
 	name: string,
 	args: readonly string[] = [],
 	more: Record<string, unknown> = {},
@@ -13,8 +14,11 @@ export async function startTree(
 		args: [fixture(name), ...args],
 		...more,
 	});
-	const { stdout } = await server.waitForOutput(pid, "\n");
-	return { pid, members: pidsIn(String(stdout)) };
+	const text = await eventually(async () => {
+		const { stdout } = await server.ok("process_get_output", { pid });
+		return stdout.includes("\n") ? String(stdout) : undefined;
+	}, `the first line of ${name}`);
+	return { pid, members: pidsIn(text) };
 }
 
 /** The numbers of a line `pids 12 34`. */
