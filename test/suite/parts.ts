@@ -104,6 +104,7 @@ export const PARTS: readonly Part[] = [
 		files: [
 			...["e2e/cancel*", "e2e/death*", "e2e/doctor*"],
 			...["e2e/endurance*", "e2e/figures.*", "e2e/figures-cost*"],
+			"e2e/flood*",
 			...["e2e/life-cycle*", "e2e/limits-cpu*", "e2e/limits-memory*"],
 			...["e2e/out-of-memory*", "e2e/robustness*", "e2e/stop-waits*"],
 			...["e2e/trees-many*", "e2e/trees-races*"],
