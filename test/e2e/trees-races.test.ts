@@ -5,14 +5,8 @@ import { join } from "node:path";
 import { AWKWARD_CONFIG } from "../support/awkward.ts";
 import { fixture, PYTHON } from "../support/programs.ts";
 import { seeded, times } from "../support/random.ts";
-import { RawServer } from "../support/raw.ts";
-import {
-	isAlive,
-	Scratch,
-	type Success,
-	TestServer,
-} from "../support/server.ts";
-import { WAYS, type Way } from "../support/ways.ts";
+import { isAlive, type Success, TestServer } from "../support/server.ts";
+import { WAYS } from "../support/ways.ts";
 
 setDefaultTimeout(300_000);
 
@@ -150,97 +144,6 @@ describe.each(WAYS)(
 				exitCode: 3,
 				signal: null,
 			});
-		});
-	},
-);
-
-/** Whether a pid namespace can have a pid_max of its own (since Linux 6.14). */
-const PIDS = ["unshare", "-pf", "--mount-proc", "--kill-child"];
-const canReuse =
-	process.platform === "linux" &&
-	Bun.spawnSync([...PIDS, "sh", "-c", "echo 420 >/proc/sys/kernel/pid_max"])
-		.success &&
-	Number(readFileSync("/proc/sys/kernel/pid_max", "utf8")) > 420;
-
-describe.skipIf(!canReuse).each(WAYS)(
-	"$name, a pid that is used again",
-	(way) => {
-		async function openCrowded(way: Way, folder: string) {
-			const report = join(folder, "report.json");
-			const server = await RawServer.start(CONFIG, {
-				wrapper: [
-					...way.wrapper,
-					...PIDS,
-					PYTHON,
-					fixture("crowd.py"),
-					"420",
-					report,
-				],
-			});
-			return { server, report };
-		}
-
-		it("is no tree's, and is not signalled", async () => {
-			using scratch = new Scratch();
-			const { server, report } = await openCrowded(way, scratch.path);
-			await using _ = server;
-			const start = async (
-				executable: string,
-				args: string[],
-				timeout?: number,
-			) =>
-				(
-					await server.ok("process_start", {
-						executable,
-						args,
-						...(timeout && { timeout }),
-					})
-				).pid as number;
-			const churning = await start(PYTHON, [fixture("churn.py"), "600"]);
-			const lone = await start("sleep", ["600"]);
-			const most = { churning: 0, lone: 0 };
-			let lasts = true;
-			const watching = (async () => {
-				while (lasts) {
-					for (const [name, pid] of [
-						["churning", churning],
-						["lone", lone],
-					] as const) {
-						const stats = await server.ok("process_get_stats", { pid });
-						most[name] = Math.max(most[name], stats.processCount);
-					}
-				}
-			})();
-			await times(200, 4, async (index) => {
-				if (index % 4 === 0) {
-					const pid = await start(PYTHON, [fixture("daemon.py"), "0.2"], 100);
-					await server.call("process_terminate", { pid, timeout: 200 });
-				} else if (index % 4 === 1) await start("sleep", ["0.05"], 50);
-				else {
-					const pid = await start("sleep", ["60"]);
-					const { args } = await server.ok("process_get_status", { pid });
-					expect(args).toEqual(["60"]);
-					await server.ok("process_terminate", { pid, timeout: 200 });
-				}
-			}).finally(() => {
-				lasts = false;
-			});
-			await watching;
-			// Itself and one child, or two where one follows the other during the look.
-			expect(most.churning).toBeLessThanOrEqual(3);
-			expect(most.lone).toBe(1);
-			for (const pid of [churning, lone]) {
-				const { state } = await server.ok("process_get_status", { pid });
-				expect(state).toBe("running");
-			}
-			server.endInput();
-			await server.waitForExit();
-			const { strangers, signals, status } = JSON.parse(
-				readFileSync(report, "utf8"),
-			);
-			console.log(`${way.name}: ${strangers} strangers, signals: ${signals}`);
-			expect(strangers).toBeGreaterThan(500);
-			expect({ signals, status }).toEqual({ signals: [], status: 0 });
 		});
 	},
 );

@@ -87,7 +87,7 @@ export const PARTS: readonly Part[] = [
 	{
 		name: "races",
 		reason: "process ids that come again within seconds; no time is measured",
-		files: ["e2e/figures-races*"],
+		files: ["e2e/figures-races*", "e2e/trees-pids*"],
 		runs: "beside",
 	},
 	{
