@@ -5,6 +5,7 @@ import {
 	FIXTURE,
 	missing,
 	runScript,
+	sharedServer,
 	WineServer,
 } from "./wine.ts";
 
@@ -16,8 +17,10 @@ const KILL = 1000;
 describe.skipIf(missing !== undefined)(
 	"under Windows, process_terminate",
 	() => {
+		const shared = sharedServer();
+
 		it("ends a whole tree by force, at once", async () => {
-			await using wine = await WineServer.start();
+			const wine = shared();
 			const pid = await wine.launch("tree");
 			await wine.membersAre(4);
 			expect(
@@ -34,7 +37,7 @@ describe.skipIf(missing !== undefined)(
 		});
 
 		it("asks first, and a program may end in its own way", async () => {
-			await using wine = await WineServer.start();
+			const wine = shared();
 			const pid = await wine.launch("graceful");
 			await wine.server.waitForOutput(pid, "ready");
 			expect(
@@ -59,7 +62,7 @@ describe.skipIf(missing !== undefined)(
 		});
 
 		it("asks every member, and asks nobody else", async () => {
-			await using wine = await WineServer.start();
+			const wine = shared();
 			const other = await wine.launch("wait");
 			const pid = await wine.launch("leave-twice");
 			// Who is still starting does not hear yet that it is asked.
@@ -75,7 +78,7 @@ describe.skipIf(missing !== undefined)(
 		});
 
 		it("kills what does not end when asked", async () => {
-			await using wine = await WineServer.start();
+			const wine = shared();
 			const pid = await wine.launch("stubborn");
 			await wine.server.waitForOutput(pid, "ready");
 			expect(
@@ -87,7 +90,7 @@ describe.skipIf(missing !== undefined)(
 		it.each(["leave", "detach", "break-away", "leave-twice"])(
 			"ends what a program left by %s",
 			async (mode) => {
-				await using wine = await WineServer.start();
+				const wine = shared();
 				const pid = await wine.launch(mode);
 				if (mode === "leave") await wine.server.waitForEnd(pid);
 				else await wine.server.waitForOutput(pid, "ready");

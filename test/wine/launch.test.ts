@@ -1,12 +1,14 @@
 import { describe, expect, it, setDefaultTimeout } from "bun:test";
 import { eventually } from "../support/server.ts";
-import { FIXTURE, missing, WineServer } from "./wine.ts";
+import { FIXTURE, missing, sharedServer, WineServer } from "./wine.ts";
 
 setDefaultTimeout(120_000);
 
 describe.skipIf(missing !== undefined)("under Windows, a process", () => {
+	const shared = sharedServer();
+
 	it("has its output captured byte for byte", async () => {
-		await using wine = await WineServer.start();
+		const wine = shared();
 		const { server } = wine;
 		const pid = await wine.launch("bytes");
 		expect(await server.waitForEnd(pid)).toMatchObject({
@@ -38,7 +40,7 @@ describe.skipIf(missing !== undefined)("under Windows, a process", () => {
 	});
 
 	it("has the exit code that it ends with", async () => {
-		await using wine = await WineServer.start();
+		const wine = shared();
 		const { server } = wine;
 		const { pid } = await server.ok("process_start", {
 			executable: FIXTURE,
@@ -51,7 +53,7 @@ describe.skipIf(missing !== undefined)("under Windows, a process", () => {
 	});
 
 	it("is fed through its standard input", async () => {
-		await using wine = await WineServer.start();
+		const wine = shared();
 		const { server } = wine;
 		const pid = await wine.launch("copy", { stdin: "first\n" });
 		await server.waitForOutput(pid, "first\n");
@@ -74,7 +76,7 @@ describe.skipIf(missing !== undefined)("under Windows, a process", () => {
 	});
 
 	it("runs in the directory that it was given, with its variables", async () => {
-		await using wine = await WineServer.start();
+		const wine = shared();
 		const { server } = wine;
 		const pid = await wine.launch("env", {
 			cwd: "C:\\windows",
@@ -91,7 +93,7 @@ describe.skipIf(missing !== undefined)("under Windows, a process", () => {
 	});
 
 	it("shows what its whole tree uses", async () => {
-		await using wine = await WineServer.start();
+		const wine = shared();
 		const { server } = wine;
 		const pid = await wine.launch("spin");
 		await server.waitForOutput(pid, "ready");
@@ -108,7 +110,5 @@ describe.skipIf(missing !== undefined)("under Windows, a process", () => {
 		expect(await server.ok("process_get_stats", { pid: tree })).toMatchObject({
 			processCount: 4,
 		});
-		await server.ok("process_terminate", { pid, force: true });
-		await server.ok("process_terminate", { pid: tree, force: true });
 	});
 });

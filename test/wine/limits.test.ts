@@ -8,6 +8,7 @@ import {
 	missing,
 	runProgram,
 	runScript,
+	sharedServer,
 	WineServer,
 	windowsPath,
 } from "./wine.ts";
@@ -33,15 +34,17 @@ function timeToEnd({ server }: WineServer): number {
 	const at = (operation: string) => {
 		const line = log
 			.split("\n")
-			.find((each) => each.includes(`"operation":"${operation}"`));
+			.findLast((each) => each.includes(`"operation":"${operation}"`));
 		return Date.parse(JSON.parse(line ?? "{}").timestamp);
 	};
 	return at("exit") - at("limit");
 }
 
 describe.skipIf(missing !== undefined)("under Windows, a limit", () => {
+	const shared = sharedServer();
+
 	it("of memory ends a tree two seconds after it was asked to end", async () => {
-		await using wine = await WineServer.start();
+		const wine = shared();
 		expect(await breach(wine, "hog", { maxMemoryMB: 120 })).toMatchObject({
 			cause: "memory_limit",
 			exitCode: 137,
@@ -66,7 +69,7 @@ describe.skipIf(missing !== undefined)("under Windows, a limit", () => {
 	});
 
 	it("of CPU time counts what a child uses", async () => {
-		await using wine = await WineServer.start();
+		const wine = shared();
 		expect(await breach(wine, "burn", { maxCpuTime: 1 })).toMatchObject({
 			cause: "cpu_time_limit",
 			message: expect.stringMatching(
@@ -76,7 +79,7 @@ describe.skipIf(missing !== undefined)("under Windows, a limit", () => {
 	});
 
 	it("of processes ends a tree that starts more", async () => {
-		await using wine = await WineServer.start();
+		const wine = shared();
 		expect(await breach(wine, "crowd", { maxProcesses: 5 })).toMatchObject({
 			cause: "process_limit",
 			message: expect.stringMatching(/^Process limit exceeded: \d+ > 5/),
@@ -84,7 +87,7 @@ describe.skipIf(missing !== undefined)("under Windows, a limit", () => {
 	});
 
 	it("of processes leaves a tree alone that keeps to it", async () => {
-		await using wine = await WineServer.start();
+		const wine = shared();
 		const { server } = wine;
 		const pid = await wine.launch("tree", {
 			resourceLimits: { maxProcesses: 4 },
@@ -105,7 +108,7 @@ describe.skipIf(missing !== undefined)("under Windows, a limit", () => {
 	});
 
 	it("of CPU slows a tree down to its share, and it ends as others do", async () => {
-		await using wine = await WineServer.start();
+		const wine = shared();
 		const { server } = wine;
 		const pid = await wine.launch("burn", {
 			resourceLimits: { maxCpuPercent: 30 },

@@ -1,10 +1,11 @@
-import { describe, expect, it, setDefaultTimeout } from "bun:test";
+import { afterAll, describe, expect, it, setDefaultTimeout } from "bun:test";
 import { join } from "node:path";
 import { Scratch } from "../support/server.ts";
 import {
 	FIXTURE,
 	missing,
 	runProgram,
+	sharedServer,
 	WineServer,
 	windowsPath,
 } from "./wine.ts";
@@ -14,6 +15,10 @@ setDefaultTimeout(120_000);
 const SYSTEM = "C:\\windows\\system32";
 
 describe.skipIf(missing !== undefined)("under Windows, the gate", () => {
+	const server = sharedServer({
+		allowedExecutables: ["cmd", `${SYSTEM}\\*`, "C:\\**"],
+	});
+
 	it.each([
 		"cmd",
 		"cmd.exe",
@@ -30,10 +35,7 @@ describe.skipIf(missing !== undefined)("under Windows, the gate", () => {
 		"\\windows\\system32\\cmd.exe",
 		`${SYSTEM}\\..\\system32\\cmd.exe`,
 	])("refuses the shell that %j means", async (executable) => {
-		await using wine = await WineServer.start({
-			allowedExecutables: ["cmd", `${SYSTEM}\\*`, "C:\\**"],
-		});
-		const { code, details, message } = await wine.server.fails(
+		const { code, details, message } = await server().server.fails(
 			"process_start",
 			{ executable, args: ["/c", "echo", "hi"] },
 		);
@@ -41,18 +43,23 @@ describe.skipIf(missing !== undefined)("under Windows, the gate", () => {
 		expect(code).toBe("SECURITY_VIOLATION");
 		expect(details).toMatchObject({ violation: "shell_interpreter" });
 	});
+});
+
+describe.skipIf(missing !== undefined)("under Windows, the gate", () => {
+	const server = sharedServer({ allowedExecutables: [`${SYSTEM}\\*`] });
 
 	it.each(["reg", "TASKKILL.EXE", `${SYSTEM}\\net.exe`, "format.com"])(
 		"refuses %j as dangerous",
 		async (executable) => {
-			await using wine = await WineServer.start({
-				allowedExecutables: [`${SYSTEM}\\*`],
-			});
 			expect(
-				await wine.server.fails("process_start", { executable }),
+				await server().server.fails("process_start", { executable }),
 			).toMatchObject({ details: { violation: "dangerous_executable" } });
 		},
 	);
+});
+
+describe.skipIf(missing !== undefined)("under Windows, the gate", () => {
+	const server = sharedServer();
 
 	it.each([
 		`${FIXTURE}.`,
@@ -60,12 +67,13 @@ describe.skipIf(missing !== undefined)("under Windows, the gate", () => {
 		`${FIXTURE}::$DATA`,
 		`${FIXTURE}:x.exe`,
 	])("refuses %j for an allowed program", async (executable) => {
-		await using wine = await WineServer.start();
 		expect(
-			await wine.server.fails("process_start", { executable }),
+			await server().server.fails("process_start", { executable }),
 		).toMatchObject({ code: "SECURITY_VIOLATION" });
 	});
+});
 
+describe.skipIf(missing !== undefined)("under Windows, the gate", () => {
 	it("takes names as Windows does: of any case, with and without .exe", async () => {
 		await using wine = await WineServer.start({
 			allowedExecutables: ["fixture"],
@@ -137,14 +145,22 @@ describe.skipIf(missing !== undefined)("under Windows, the gate", () => {
 });
 
 describe.skipIf(missing !== undefined)("under Windows, a batch file", () => {
-	const SCRIPT = "@echo off\r\necho [%~1]\r\n";
+	const scratch = new Scratch();
+	afterAll(() => scratch[Symbol.dispose]());
+	const script = (name: string) =>
+		windowsPath(scratch.write(name, "@echo off\r\necho [%~1]\r\n"));
+	const [command, batch] = [script("hello.cmd"), script("HELLO.BAT")];
+	const server = sharedServer({
+		allowedExecutables: [command, batch],
+		argumentValidation: "literal",
+	});
 
 	it("gets arguments in which cmd.exe finds nothing", async () => {
-		using scratch = new Scratch();
-		const script = windowsPath(scratch.write("hello.cmd", SCRIPT));
-		await using wine = await WineServer.start({ allowedExecutables: [script] });
+		await using wine = await WineServer.start({
+			allowedExecutables: [command],
+		});
 		const { pid } = await wine.server.ok("process_start", {
-			executable: script,
+			executable: command,
 			args: ["plain-text_1"],
 		});
 		const { stdout } = await wine.server.outputOf(pid);
@@ -152,24 +168,18 @@ describe.skipIf(missing !== undefined)("under Windows, a batch file", () => {
 	});
 
 	it.each([
-		["a&calc", "hello.cmd"],
-		['"&calc', "hello.cmd"],
-		["%PATH%", "hello.cmd"],
-		["a|b", "HELLO.BAT"],
-		["a>b", "hello.cmd"],
-		["!x!", "hello.cmd"],
-		["a^b", "hello.cmd"],
-		["a\nb", "hello.cmd"],
-	])("is refused the argument %j", async (argument, name) => {
-		using scratch = new Scratch();
-		const script = windowsPath(scratch.write(name, SCRIPT));
-		await using wine = await WineServer.start({
-			allowedExecutables: [script],
-			argumentValidation: "literal",
-		});
-		for (const executable of [script, script.toUpperCase()])
+		["a&calc", command],
+		['"&calc', command],
+		["%PATH%", command],
+		["a|b", batch],
+		["a>b", command],
+		["!x!", command],
+		["a^b", command],
+		["a\nb", command],
+	])("is refused the argument %j", async (argument, path) => {
+		for (const executable of [path, path.toUpperCase()])
 			expect(
-				await wine.server.fails("process_start", {
+				await server().server.fails("process_start", {
 					executable,
 					args: [argument],
 				}),

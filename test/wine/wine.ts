@@ -1,3 +1,4 @@
+import { afterAll, afterEach, beforeAll } from "bun:test";
 import {
 	existsSync,
 	mkdirSync,
@@ -211,6 +212,34 @@ export class WineServer implements AsyncDisposable {
 		await this.server[Symbol.asyncDispose]();
 		endProcessesWith(this.token);
 	}
+}
+
+/** Milliseconds for all that has to be made before the first server can be started. */
+const START = 300_000;
+
+/**
+ * One server for all tests of a `describe`, as each start takes wine seconds. What
+ * a test leaves running is ended after it.
+ *
+ * @returns what gives it to a test
+ */
+export function sharedServer(config: ConfigInput = {}): () => WineServer {
+	let shared: WineServer | undefined;
+	beforeAll(async () => {
+		if (missing === undefined) shared = await WineServer.start(config);
+	}, START);
+	afterEach(async () => {
+		if (shared === undefined) return;
+		endProcessesWith(shared.token);
+		await shared.membersAre(0);
+	});
+	afterAll(async () => {
+		await shared?.[Symbol.asyncDispose]();
+	});
+	return () => {
+		if (shared === undefined) throw new Error("it has not been started");
+		return shared;
+	};
 }
 
 /** Living processes that have an argument. */
