@@ -13,6 +13,9 @@ const CONFIG: ConfigInput = {
 };
 const COUNTERS = ["cpuSeconds", "ioRead", "ioWrite", "peakMemoryMB"] as const;
 
+/** A child that is left out, or counted twice, is more than what the figures may be off. */
+const CHILDREN = 6;
+
 const statsOf = (server: TestServer, pid: number) =>
 	server.ok("process_get_stats", { pid });
 
@@ -87,7 +90,7 @@ describe.skipIf(process.platform !== "linux").each(WAYS)(
 			await using server = await TestServer.start(CONFIG, { wrapper });
 			const pid = await start(server, {
 				mode,
-				count: 12,
+				count: CHILDREN,
 				each: [0.25, 10, 2_000_000],
 			});
 			let lasts = true;
@@ -102,20 +105,22 @@ describe.skipIf(process.platform !== "linux").each(WAYS)(
 			await asking;
 			const stats = await statsOf(server, pid);
 			const real = used + cpuSecondsOf(pid);
+			const written = CHILDREN * 2_000_000;
 			console.log(
-				`${mode}, ${asks ? "asked" : "not asked"}: really ${real.toFixed(2)} s, shown ${stats.cpuSeconds}; 24 MB written, shown ${(stats.ioWrite / 1e6).toFixed(2)}`,
+				`${mode}, ${asks ? "asked" : "not asked"}: really ${real.toFixed(2)} s, shown ${stats.cpuSeconds}; ${written / 1e6} MB written, shown ${(stats.ioWrite / 1e6).toFixed(2)}`,
 			);
 			// Of each child the kernel tells whole ticks, of user and system time.
-			expect(stats.cpuSeconds).toBeGreaterThan(real * 0.95 - 12 * 0.01);
+			expect(stats.cpuSeconds).toBeGreaterThan(real * 0.95 - CHILDREN * 0.01);
 			expect(stats.cpuSeconds).toBeLessThan(real * 1.05 + 0.15);
-			expect(stats.ioWrite).toBeLessThan(26_000_000);
+			expect(stats.ioWrite).toBeLessThan(written + 2_000_000);
 			if (mode !== "ignore")
-				expect(differs(stats.ioWrite, 24_000_000, 2 ** 20)).toBe(false);
+				expect(differs(stats.ioWrite, written, 2 ** 20)).toBe(false);
 			expect(stats.peakMemoryMB).toBeGreaterThan(asks ? 18 : 8);
 			expect(stats.peakMemoryMB).toBeLessThan(60);
 		});
 
-		it("of one who is waited for late count once", async () => {
+		// These wait for seconds, and use little meanwhile.
+		it.concurrent("of one who is waited for late count once", async () => {
 			await using server = await TestServer.start(CONFIG, { wrapper });
 			const code = `
 import os, time
@@ -153,7 +158,7 @@ time.sleep(30)`;
 			expect(seen.at(-1)?.cpuSeconds).toBeGreaterThan(0.48);
 		});
 
-		it("of a daemon hold what it and who left it used", async () => {
+		it.concurrent("of a daemon hold what it and who left it used", async () => {
 			await using server = await TestServer.start(CONFIG, { wrapper });
 			const code = `
 import os, time
@@ -175,13 +180,16 @@ os._exit(0)`;
 			const left = await statsOf(server, pid);
 			expect(left.processCount).toBe(1);
 			expect(left.cpuSeconds).toBeGreaterThanOrEqual(0.55);
-			await Bun.sleep(2500);
+			await eventually(async () => {
+				const { cpuSeconds } = await statsOf(server, pid);
+				return cpuSeconds >= 1.03 || undefined;
+			}, "what the daemon uses to be shown");
+			await Bun.sleep(1200);
 			const later = await statsOf(server, pid);
-			expect(later.cpuSeconds).toBeGreaterThanOrEqual(1.03);
 			expect(later.cpuSeconds).toBeLessThan(1.4);
 		});
 
-		it("of what an ended process left show a share of the time that passes", async () => {
+		it.concurrent("of what an ended process left show a share of the time that passes", async () => {
 			await using server = await TestServer.start(CONFIG, { wrapper });
 			const code = `
 import os, time
