@@ -6,7 +6,8 @@ import {
 	it,
 	setDefaultTimeout,
 } from "bun:test";
-import { type Message, RawServer } from "../support/raw.ts";
+import type { Message } from "../support/arrivals.ts";
+import { RawServer } from "../support/raw.ts";
 import { isAlive } from "../support/server.ts";
 
 setDefaultTimeout(60_000);

@@ -1,6 +1,7 @@
 import { describe, expect, it, setDefaultTimeout } from "bun:test";
+import type { Message } from "../support/arrivals.ts";
 import { PYTHON } from "../support/programs.ts";
-import { type Message, RawServer } from "../support/raw.ts";
+import { RawServer } from "../support/raw.ts";
 import { eventually, isAlive, type Success } from "../support/server.ts";
 import { startTree } from "../support/tree.ts";
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { Arrivals } from "./arrivals.ts";
+import { Arrivals, type Message } from "./arrivals.ts";
 import {
 	BINARY,
 	type ErrorBody,
@@ -10,9 +10,6 @@ import {
 	Scratch,
 	type Success,
 } from "./server.ts";
-
-/** One line of the server's, parsed. */
-export type Message = Record<string, unknown>;
 
 /** How the server ended. */
 export interface Ending {
@@ -130,17 +127,8 @@ export class RawServer implements AsyncDisposable {
 	}
 
 	/** Its standard output, line by line; throws where a line is not a JSON-RPC message. */
-	messages(): Message[] {
-		const text = this.stdout;
-		const complete = text.slice(0, text.lastIndexOf("\n") + 1);
-		return complete
-			.split("\n")
-			.slice(0, -1)
-			.map((line) => {
-				const message: unknown = JSON.parse(line);
-				if (!isMessage(message)) throw new Error(`not JSON-RPC: ${line}`);
-				return message;
-			});
+	messages(): readonly Message[] {
+		return [...this.arrivals.messages()];
 	}
 
 	/** Writes bytes as they are. */
@@ -154,16 +142,8 @@ export class RawServer implements AsyncDisposable {
 
 	/** The answer to a request that was sent. */
 	answer(id: number | string | null, patience = 40_000): Promise<Message> {
-		let seen = -1;
 		return eventually(
-			() => {
-				// A long answer is parsed only when there is something new.
-				if (this.arrivals.chunks === seen) return undefined;
-				seen = this.arrivals.chunks;
-				return this.messages().find(
-					(message) => message.id === id && !("method" in message),
-				);
-			},
+			() => this.arrivals.answerTo(id),
 			`an answer to ${id}; stderr: ${this.stderr}`,
 			patience,
 		);
@@ -290,11 +270,4 @@ export class RawServer implements AsyncDisposable {
 		}
 		this.#scratch[Symbol.dispose]();
 	}
-}
-
-function isMessage(value: unknown): value is Message {
-	if (typeof value !== "object" || value === null || Array.isArray(value))
-		return false;
-	if (!("jsonrpc" in value) || value.jsonrpc !== "2.0") return false;
-	return "method" in value || ("id" in value && value.id !== undefined);
 }
