@@ -1,4 +1,11 @@
-import { describe, expect, it, setDefaultTimeout } from "bun:test";
+import {
+	afterAll,
+	beforeAll,
+	describe,
+	expect,
+	it,
+	setDefaultTimeout,
+} from "bun:test";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Guarantee } from "../../src/platform/platform.ts";
@@ -13,7 +20,8 @@ import {
 import { wholeSession } from "../support/session.ts";
 import { MUSL, makeStandardLibrary, muslMissing } from "./musl.ts";
 
-setDefaultTimeout(180_000);
+const START = 180_000;
+setDefaultTimeout(START);
 
 const ROOT = join(import.meta.dir, "../..");
 const FOLDER = join(ROOT, "dist", "machines");
@@ -70,11 +78,23 @@ describe.skipIf(noArm64)("the program for linux-arm64", () => {
 		await wholeSession({ program: program() }, isAlive);
 	});
 
+	// Emulated, each start takes seconds.
+	let started: TestServer | undefined;
+	beforeAll(async () => {
+		if (!noArm64)
+			started = await TestServer.start(
+				{ allowedExecutables: [PYTHON] },
+				{ program: program() },
+			);
+	}, START);
+	afterAll(() => started?.[Symbol.asyncDispose]());
+	const shared = () => {
+		if (started === undefined) throw new Error("it has not been started");
+		return started;
+	};
+
 	it("kills a tree whose members don't care about SIGTERM", async () => {
-		await using server = await TestServer.start(
-			{ allowedExecutables: [PYTHON] },
-			{ program: program() },
-		);
+		const server = shared();
 		const { pid } = await server.ok("process_start", {
 			executable: PYTHON,
 			args: [fixture("stubborn-children.py"), "3", "600"],
@@ -101,8 +121,7 @@ describe.skipIf(noArm64)("the program for linux-arm64", () => {
 		};
 		const daemons = guarantees.find(({ id }) => id === "tree.daemons");
 		const isAdopted = daemons?.how.startsWith("adopted") ?? false;
-		await using server = await TestServer.start({}, { program: program() });
-		expect(server.stderr.includes("PR_SET_CHILD_SUBREAPER")).toBe(!isAdopted);
+		expect(shared().stderr.includes("PR_SET_CHILD_SUBREAPER")).toBe(!isAdopted);
 	});
 });
 
