@@ -102,7 +102,8 @@ time.sleep(60)`;
 		expect(used).toBeLessThan(150);
 	});
 
-	it("counts shared pages once while those who share them come and go", async () => {
+	// These look on for seconds, and count memory alone: they can do it together.
+	it.concurrent("counts shared pages once while those who share them come and go", async () => {
 		await using server = await TestServer.start(CONFIG);
 		const workers = `
 import os, time
@@ -125,7 +126,7 @@ time.sleep(60)`;
 		await lives(server, pid, 8000);
 	});
 
-	it("does not count a process twice that is about to start another one", async () => {
+	it.concurrent("does not count a process twice that is about to start another one", async () => {
 		await using server = await TestServer.start(CONFIG);
 		// posix_spawn() shares the memory until the other program is there.
 		const spawner = `
@@ -151,7 +152,7 @@ time.sleep(60)`;
 		expect(Math.max(...seen)).toBeLessThan(260);
 	});
 
-	it("that is not passed does not end who comes near it, again and again", async () => {
+	it.concurrent("that is not passed does not end who comes near it, again and again", async () => {
 		await using server = await TestServer.start(CONFIG);
 		const wave = `
 import time
