@@ -1,11 +1,9 @@
 import { describe, expect, it, setDefaultTimeout } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
 import { AWKWARD_CONFIG } from "../support/awkward.ts";
-import { guardsOf, Mark, treeGroupsOf, zombiesOf } from "../support/marked.ts";
+import { Mark } from "../support/marked.ts";
 import { fixture, PYTHON } from "../support/programs.ts";
-import { times } from "../support/random.ts";
 import { RawServer } from "../support/raw.ts";
-import { eventually, type Success, TestServer } from "../support/server.ts";
+import { eventually, type Success } from "../support/server.ts";
 import { WAYS } from "../support/ways.ts";
 
 setDefaultTimeout(120_000);
@@ -14,9 +12,6 @@ const CONFIG = {
 	...AWKWARD_CONFIG,
 	allowedExecutables: [PYTHON, "sleep", "true"],
 };
-
-/** MB that a thousand trees may leave. */
-const MOST_GROWTH = 20;
 
 describe.each(WAYS)("$name,", ({ name: way, wrapper }) => {
 	it.each([
@@ -89,67 +84,7 @@ describe.each(WAYS)("$name,", ({ name: way, wrapper }) => {
 			expect(worst).toBeLessThan(500);
 		},
 	);
-
-	it("a thousand short trees leave nothing behind", async () => {
-		await using server = await TestServer.start(
-			{ ...CONFIG, maxFinishedProcesses: 50 },
-			{ wrapper },
-		);
-		const { pid } = server;
-		const one = async (index: number) => {
-			const [executable, args] =
-				index % 5 === 0
-					? [PYTHON, ["-S", "-E", fixture("daemon.py"), "0.05"]]
-					: index % 2
-						? ["sleep", ["0.01"]]
-						: ["true", []];
-			await server.ok("process_start", { executable, args });
-		};
-		const settle = () =>
-			eventually(
-				async () => {
-					const { processes } = await server.ok("process_list", {
-						state: "running",
-					});
-					return (
-						(processes.length === 0 && zombiesOf(pid).length === 0) || undefined
-					);
-				},
-				"all of them to end",
-				10_000,
-			);
-		const look = async () => {
-			await settle();
-			await Bun.sleep(1500);
-			return {
-				descriptors: readdirSync(`/proc/${pid}/fd`).length,
-				groups: treeGroupsOf(pid),
-				rss: residentMB(pid),
-			};
-		};
-		await times(200, 10, one);
-		const before = await look();
-		await times(1000, 10, one);
-		const after = await look();
-		console.log(`${way}, a thousand short trees:`, before, after);
-		expect(after.descriptors).toBeLessThanOrEqual(before.descriptors);
-		expect(after.groups).toBe(0);
-		let growth = after.rss - before.rss;
-		if (growth >= MOST_GROWTH) {
-			// A heap may grow once more; a leak does it again.
-			await times(1000, 10, one);
-			growth = (await look()).rss - after.rss;
-		}
-		expect(growth).toBeLessThan(MOST_GROWTH);
-		expect(zombiesOf(pid)).toEqual([]);
-		expect(guardsOf(pid)).toHaveLength(1);
-	});
 });
-
-function residentMB(pid: number): number {
-	const status = readFileSync(`/proc/${pid}/status`, "utf8");
-	return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
-}
 
 /** A line that calls a tool. */
 function callOf(id: string, name: string, args: unknown): string {

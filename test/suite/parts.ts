@@ -19,26 +19,43 @@ export interface Part {
  */
 export const PARTS: readonly Part[] = [
 	{
+		name: "sessions",
+		reason: "one client, one server, a few processes; waits for timeouts",
+		files: [
+			...["e2e/audit*", "e2e/bad-requests*", "e2e/client*"],
+			...["e2e/command-line*", "e2e/configuration*", "e2e/confirmation*"],
+			...["e2e/deadlines*", "e2e/input*", "e2e/output*", "e2e/protocol*"],
+			...["e2e/session*", "e2e/terminate*"],
+		],
+		runs: "beside",
+	},
+	{
+		name: "services",
+		reason: "services and pipelines; waits for health and restarts",
+		files: [
+			...["e2e/follow*", "e2e/groups*", "e2e/kernel-pipes*"],
+			...["e2e/list-changed*", "e2e/pipelines*", "e2e/services*", "e2e/wait*"],
+		],
+		runs: "beside",
+	},
+	{
+		name: "machines",
+		reason:
+			"other machines' programs, emulated, and the image with its base: minutes of making, no time is measured",
+		files: ["release/image*", "release/machines*"],
+		runs: "beside",
+	},
+	{
 		name: "release",
 		reason:
-			"compilers, archives, the image, other machines' programs: minutes of building, no time is measured",
-		files: ["release/*"],
+			"a whole release and the package for npm: minutes of building, no time is measured",
+		files: ["release/archive*", "release/npm*", "release/release*"],
 		runs: "beside",
 	},
 	{
 		name: "wine",
 		reason: "one folder and one server of wine's, which only one run can have",
 		files: ["wine/*"],
-		runs: "beside",
-	},
-	{
-		name: "services",
-		reason: "services, pipelines and terminals; waits for health and restarts",
-		files: [
-			...["e2e/follow*", "e2e/groups*", "e2e/kernel-pipes*"],
-			...["e2e/list-changed*", "e2e/pipelines*", "e2e/services*"],
-			...["e2e/terminal*", "e2e/wait*"],
-		],
 		runs: "beside",
 	},
 	{
@@ -51,14 +68,22 @@ export const PARTS: readonly Part[] = [
 		runs: "beside",
 	},
 	{
-		name: "sessions",
-		reason: "one client, one server, a few processes; waits for timeouts",
-		files: [
-			...["e2e/audit*", "e2e/bad-requests*", "e2e/client*"],
-			...["e2e/command-line*", "e2e/configuration*", "e2e/confirmation*"],
-			...["e2e/deadlines*", "e2e/input*", "e2e/output*", "e2e/protocol*"],
-			...["e2e/session*", "e2e/terminate*"],
-		],
+		name: "trees",
+		reason: "what is awkward to end; waits for graces and timeouts",
+		files: ["e2e/trees.*", "e2e/trees-hostile*", "e2e/trees-survivors*"],
+		runs: "beside",
+	},
+	{
+		name: "terminals",
+		reason: "programs in terminals; waits for screens and questions",
+		files: ["e2e/terminal*"],
+		runs: "beside",
+	},
+	{
+		name: "races",
+		reason:
+			"processes that come and go, some with ids that come again within seconds; no time is measured",
+		files: ["e2e/figures-races*", "e2e/trees-pids*", "e2e/trees-short*"],
 		runs: "beside",
 	},
 	{
@@ -69,9 +94,10 @@ export const PARTS: readonly Part[] = [
 		runs: "beside",
 	},
 	{
-		name: "trees",
-		reason: "what is awkward to end; waits for graces and timeouts",
-		files: ["e2e/trees.*", "e2e/trees-hostile*", "e2e/trees-survivors*"],
+		name: "killed",
+		reason:
+			"hundreds of processes whose server is killed; bounds are ten times what it takes",
+		files: ["e2e/trees-killed*"],
 		runs: "beside",
 	},
 	{
@@ -82,19 +108,6 @@ export const PARTS: readonly Part[] = [
 			...["bench/*", "e2e/attack*", "e2e/child*", "e2e/hostile-folder*"],
 			...["e2e/policy*", "e2e/programs*", "e2e/remediation*"],
 		],
-		runs: "beside",
-	},
-	{
-		name: "races",
-		reason: "process ids that come again within seconds; no time is measured",
-		files: ["e2e/figures-races*", "e2e/trees-pids*"],
-		runs: "beside",
-	},
-	{
-		name: "killed",
-		reason:
-			"hundreds of processes whose server is killed; bounds are ten times what it takes",
-		files: ["e2e/trees-killed*"],
 		runs: "beside",
 	},
 	{

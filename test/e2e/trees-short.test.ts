@@ -1,0 +1,84 @@
+import { describe, expect, it, setDefaultTimeout } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { AWKWARD_CONFIG } from "../support/awkward.ts";
+import { guardsOf, treeGroupsOf, zombiesOf } from "../support/marked.ts";
+import { fixture, PYTHON } from "../support/programs.ts";
+import { times } from "../support/random.ts";
+import { eventually, TestServer } from "../support/server.ts";
+import { WAYS } from "../support/ways.ts";
+
+setDefaultTimeout(120_000);
+
+const CONFIG = {
+	...AWKWARD_CONFIG,
+	allowedExecutables: [PYTHON, "sleep", "true"],
+};
+
+/** MB that a thousand trees may leave. */
+const MOST_GROWTH = 20;
+
+describe.each(WAYS)("$name,", (way) => {
+	const { name, wrapper } = way;
+	// What is done for each is the same with and without control groups but for these.
+	const count = way === WAYS[0] ? 1000 : 300;
+
+	it(`${count} short trees leave nothing behind`, async () => {
+		await using server = await TestServer.start(
+			{ ...CONFIG, maxFinishedProcesses: 50 },
+			{ wrapper },
+		);
+		const { pid } = server;
+		const one = async (index: number) => {
+			const [executable, args] =
+				index % 5 === 0
+					? [PYTHON, ["-S", "-E", fixture("daemon.py"), "0.05"]]
+					: index % 2
+						? ["sleep", ["0.01"]]
+						: ["true", []];
+			await server.ok("process_start", { executable, args });
+		};
+		const settle = () =>
+			eventually(
+				async () => {
+					const { processes } = await server.ok("process_list", {
+						state: "running",
+					});
+					return (
+						(processes.length === 0 && zombiesOf(pid).length === 0) || undefined
+					);
+				},
+				"all of them to end",
+				40_000,
+			);
+		const look = async () => {
+			await settle();
+			await Bun.sleep(1500);
+			return {
+				descriptors: readdirSync(`/proc/${pid}/fd`).length,
+				groups: treeGroupsOf(pid),
+				rss: residentMB(pid),
+			};
+		};
+		await times(100, 10, one);
+		const before = await look();
+		await times(count, 10, one);
+		const after = await look();
+		console.log(`${name}, ${count} short trees:`, before, after);
+		expect(after.descriptors).toBeLessThanOrEqual(before.descriptors);
+		expect(after.groups).toBe(0);
+		let growth = after.rss - before.rss;
+		if (growth >= MOST_GROWTH) {
+			// A heap may grow once more; a leak does it again.
+			await times(count, 10, one);
+			growth = (await look()).rss - after.rss;
+		}
+		expect(growth).toBeLessThan(MOST_GROWTH);
+		expect(zombiesOf(pid)).toEqual([]);
+		expect(guardsOf(pid)).toHaveLength(1);
+	});
+});
+
+function residentMB(pid: number): number {
+	const status = readFileSync(`/proc/${pid}/status`, "utf8");
+	return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
+}
