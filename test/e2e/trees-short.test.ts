@@ -19,7 +19,7 @@ const MOST_GROWTH = 20;
 
 describe.each(WAYS)("$name,", (way) => {
 	const { name, wrapper } = way;
-	// What is done for each is the same with and without control groups but for these.
+	// What both have in common would leak in the first one; the second one has its own.
 	const count = way === WAYS[0] ? 1000 : 300;
 
 	it(`${count} short trees leave nothing behind`, async () => {
