@@ -17,7 +17,7 @@ const CONFIG = {
 	maxFinishedProcesses: 1000,
 };
 /** How often a process is started whose pid others have had. */
-const ROUNDS = 25;
+const ROUNDS = 30;
 const COUNTERS = ["cpuSeconds", "ioRead", "ioWrite", "peakMemoryMB"] as const;
 
 /** What is wrong with the figures of a small process, which comes after an earlier reading. */

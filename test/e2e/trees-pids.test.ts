@@ -8,7 +8,7 @@ import { WAYS } from "../support/ways.ts";
 
 setDefaultTimeout(300_000);
 
-const ROUNDS = 100;
+const ROUNDS = 120;
 const CONFIG = { ...AWKWARD_CONFIG, maxFinishedProcesses: 2 * ROUNDS };
 
 describe.skipIf(!canReusePids).each(WAYS)(
