@@ -158,7 +158,8 @@ describe.skipIf(!canReusePids).each(WAYS)(
 			await server.waitForExit();
 			const { strangers } = crowd.report();
 			console.log(`${strangers} strangers`);
-			expect(strangers).toBeGreaterThan(200);
+			// Once the first are used up, the kernel has 120 pids to give: 300 to 419.
+			expect(strangers).toBeGreaterThan(150);
 		});
 	},
 );

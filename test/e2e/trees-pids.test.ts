@@ -72,7 +72,8 @@ describe.skipIf(!canReusePids).each(WAYS)(
 			await server.waitForExit();
 			const { strangers, signals, status } = crowd.report();
 			console.log(`${way.name}: ${strangers} strangers, signals: ${signals}`);
-			expect(strangers).toBeGreaterThan(250);
+			// Once the first are used up, the kernel has 120 pids to give: 300 to 419.
+			expect(strangers).toBeGreaterThan(200);
 			expect({ signals, status }).toEqual({ signals: [], status: 0 });
 		});
 	},
