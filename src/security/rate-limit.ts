@@ -21,7 +21,7 @@ export type Release = () => void;
 export class LaunchLedger {
 	readonly #running = new Map<string, number>();
 	/** Launches of the last hour, oldest first, in milliseconds of the clock. */
-	#launches: number[] = [];
+	readonly #launches: number[] = [];
 	#total = 0;
 	#cooldownUntil = Number.NEGATIVE_INFINITY;
 
@@ -64,7 +64,7 @@ export class LaunchLedger {
 	 */
 	checkRate(): string {
 		const now = this.now();
-		this.#launches = this.#launches.filter((at) => at > now - HOUR);
+		this.#forgetBefore(now - HOUR);
 		const cooldown = this.limits.rateLimitCooldownSeconds * 1000;
 		const { maxLaunchesPerMinute, maxLaunchesPerHour } = this.limits;
 		const waits = [
@@ -82,11 +82,17 @@ export class LaunchLedger {
 		return `${this.#launches.length} launches in the last hour`;
 	}
 
-	/** Milliseconds until a window has room for one more launch. */
+	/** What is old stands first, and there is hardly ever any. */
+	#forgetBefore(time: number): void {
+		const kept = this.#launches.findIndex((at) => at > time);
+		this.#launches.splice(0, kept < 0 ? this.#launches.length : kept);
+	}
+
+	/** Milliseconds until a window has room for one more launch: the one that fills it leaves then. */
 	#wait(now: number, window: number, limit: number | undefined, key: string) {
-		const inWindow = this.#launches.filter((at) => at > now - window);
-		const oldest = limit === undefined ? undefined : inWindow.at(-limit);
-		return { key, wait: oldest === undefined ? 0 : oldest + window - now };
+		const last = limit === undefined ? undefined : this.#launches.at(-limit);
+		const leaves = last === undefined ? now : last + window;
+		return { key, wait: Math.max(0, leaves - now) };
 	}
 
 	/** Counts a launch. */
