@@ -15,35 +15,24 @@ import {
 } from "@modelcontextprotocol/sdk/types.js";
 import { CfWorkerJsonSchemaValidator } from "@modelcontextprotocol/sdk/validation/cfworker";
 import { diagnose, messageOf, ProcessError } from "./errors.ts";
+import { introduction } from "./greeting.ts";
 import { withIds } from "./ids.ts";
 import type { ProcessManager } from "./process/manager.ts";
 import type { Ask } from "./security/confirmation.ts";
 import type { Groups } from "./supervision/group.ts";
 import type { Services } from "./supervision/services.ts";
-import { Calls } from "./tools/calls.ts";
+import type { Calls } from "./tools/calls.ts";
 import type { Subscriptions } from "./tools/resources.ts";
 import type { Progress } from "./tools/tool.ts";
 import { fixed } from "./transport.ts";
-
-/** What a model that has never seen the tools needs to know; under 2 KB. */
-const INSTRUCTIONS = `Starts and manages programs on the user's machine, within a policy that the user set and no call can change.
-
-Run one command to its end: process_start with waitFor {exit: true}; exit code and output come in that one answer.
-Start a server: process_start with waitFor {port: 3000} or {pattern: "ready", failPattern: "error"}; it returns when that has happened and the server runs on. To keep it up (restarts, health checks): process_start_service; its name then stands in place of pid.
-Long work: process_start, then process_wait (exit, pattern, port, idleMs) instead of sleeping or polling. Give timeouts below 60 s and call again: event "timeout" is no failure.
-Talk to a program: process_send_stdin (end lines with \\n), then process_wait with idleMs, or a pattern for its prompt, and the last cursor. Programs that read their input to its end (cat, sort, python3 -) need closeStdin: true, or end: true. For those that need a terminal (a REPL, a password, an editor) give terminal {cols: 80, rows: 24}, and read with screen: true; waitingForInput of process_get_status says what they wait for.
-Read output: process_get_output; tailLines for the end of it, pattern for matching lines, waitMs to wait for more. Every reply has a cursor: pass on the last one and you get only what is new, nothing twice. truncated means that there is more than a reply may hold, dropped how many bytes are lost.
-End: process_terminate ends a process and everything that it started. All processes end with this server.
-
-- No shell: a program and a list of arguments. For a | b make a pipeline (process_create_group); for cd use cwd; for VAR=x use env.
-- Output is text without colors. Programs may hold it back while their output is a pipe: python3 -u, grep --line-buffered.
-- A refusal (code SECURITY_VIOLATION and others) says which rule refused and, in remediation, what would be allowed. Trying the same in disguise does not work; ask the user to change the policy instead.`;
 
 export interface ServerOptions {
 	readonly version: string;
 	readonly manager: ProcessManager;
 	readonly groups: Groups;
 	readonly services: Services;
+	/** The calls under way, to be ended when the server stops. */
+	readonly calls: Calls;
 }
 
 // Made when they are first needed: a client that has just started this program
@@ -59,29 +48,18 @@ function once<T>(make: () => T): () => T {
 	};
 }
 
-/**
- * Serves tools over a transport until that closes.
- *
- * @returns the calls under way, to be ended when the server stops
- */
+/** Serves tools over a transport until that closes. */
 export async function serveTools(
 	transport: Transport,
-	{ version, manager, services, groups }: ServerOptions,
-): Promise<Calls> {
-	const server = new Server(
-		{ name: "mcp-process", version },
-		{
-			capabilities: {
-				tools: {},
-				logging: {},
-				resources: { subscribe: true, listChanged: true },
-			},
-			instructions: INSTRUCTIONS,
-			// The SDK's default compiles code from strings, which the executable forbids.
-			jsonSchemaValidator: new CfWorkerJsonSchemaValidator(),
-		},
-	);
-	const calls = new Calls();
+	{ version, manager, services, groups, calls }: ServerOptions,
+): Promise<void> {
+	const { serverInfo, capabilities, instructions } = introduction(version);
+	const server = new Server(serverInfo, {
+		capabilities,
+		instructions,
+		// The SDK's default compiles code from strings, which the executable forbids.
+		jsonSchemaValidator: new CfWorkerJsonSchemaValidator(),
+	});
 	// The next thing that every client asks for.
 	server.oninitialized = () => void toolsModule();
 	const listing = once(async () => {
@@ -124,7 +102,6 @@ export async function serveTools(
 		diagnose(`protocol: ${error.message}`);
 	};
 	await server.connect(withIds(transport));
-	return calls;
 }
 
 /** Serves the processes' output and status as resources. */

@@ -55,6 +55,9 @@ export class LineTransport implements Transport {
 	/** Input that waits until those are fewer: not left unread, as its end must be seen. */
 	#waiting: Uint8Array[] = [];
 	#onIdle: (() => void) | undefined;
+	/** Messages that came before there was anybody to take them. */
+	#early: JSONRPCMessage[] | undefined;
+	#onFirst: ((message: JSONRPCMessage) => void) | undefined;
 
 	constructor(
 		private readonly input: Readable,
@@ -65,7 +68,28 @@ export class LineTransport implements Transport {
 		});
 	}
 
+	/**
+	 * Starts to read. What comes waits for the start.
+	 *
+	 * @returns the first message, or undefined when the input ends before
+	 */
+	listen(): Promise<JSONRPCMessage | undefined> {
+		this.#early = [];
+		const first = new Promise<JSONRPCMessage>((resolve) => {
+			this.#onFirst = resolve;
+		});
+		this.#read();
+		return Promise.race([first, this.ended.then(() => undefined)]);
+	}
+
 	async start(): Promise<void> {
+		if (!this.#early) return this.#read();
+		const early = this.#early;
+		this.#early = undefined;
+		for (const message of early) this.#deliver(message);
+	}
+
+	#read(): void {
 		this.input.on("data", (chunk: Uint8Array) => {
 			this.#waiting.push(chunk);
 			this.#takeWaiting();
@@ -195,6 +219,12 @@ export class LineTransport implements Transport {
 			return;
 		}
 		if ("method" in message) this.#note(message);
+		if (this.#early) this.#early.push(message);
+		else this.#deliver(message);
+		this.#onFirst?.(message);
+	}
+
+	#deliver(message: JSONRPCMessage): void {
 		try {
 			this.onmessage?.(message);
 		} catch (error) {

@@ -1,10 +1,11 @@
 import { diagnose, messageOf } from "../errors.ts";
+import { greet } from "../greeting.ts";
 import { startSelf } from "../process/launcher.ts";
 import { ProcessManager } from "../process/manager.ts";
 import { type AuditLog, createAuditLog } from "../security/audit.ts";
-import { serveTools } from "../server.ts";
 import { Groups } from "../supervision/group.ts";
 import { Services } from "../supervision/services.ts";
+import { Calls } from "../tools/calls.ts";
 import { LineTransport } from "../transport.ts";
 import { type Wired, wire } from "./wire.ts";
 
@@ -62,9 +63,14 @@ export async function serve(options: {
 	const transport = new LineTransport(process.stdin, process.stdout);
 	const services = new Services(manager);
 	const groups = new Groups(manager);
+	const calls = new Calls();
 	const { version } = options;
-	const parts = { version, manager, services, groups };
-	const calls = await serveTools(transport, parts);
+	const serving = greet(transport, version).then(async (greeted) => {
+		// Loaded when the client has been answered, or has something to ask.
+		const { serveTools } = await import("../server.ts");
+		const parts = { version, manager, services, groups, calls };
+		await serveTools(greeted, parts);
+	});
 	setTimeout(() => platform.forgetStart?.(), STARTED);
 	return {
 		ended: transport.ended,
@@ -73,6 +79,7 @@ export async function serve(options: {
 			platform.endWithin(STOP_DEADLINE);
 			// Who waits for something gets what there is; the rest is soon done.
 			calls.end();
+			await Promise.race([serving, Bun.sleep(LAST_ANSWERS)]);
 			await transport.idle(LAST_ANSWERS);
 			services.close();
 			await manager.stopAll();
