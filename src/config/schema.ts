@@ -1,4 +1,5 @@
-import { z } from "zod";
+import * as z from "zod/mini";
+import { optional } from "./fields.ts";
 import { sections } from "./sections.ts";
 
 /**
@@ -6,7 +7,7 @@ import { sections } from "./sections.ts";
  * Schema and the documentation's table are all made from this.
  */
 export const configSchema = z.strictObject({
-	$schema: z.string().optional().describe("For editors; not used."),
+	$schema: optional(z.string(), "For editors; not used."),
 	...sections.Executables,
 	...sections.Arguments,
 	...sections.Environment,

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import {
 	existsSync,
 	mkdirSync,
@@ -14,7 +13,7 @@ import { look } from "./procfs.ts";
 
 /** The name of a folder that no other server has. */
 export function serverGroupName(): string {
-	return `mcp-process-${process.pid}-${randomBytes(4).toString("hex")}`;
+	return `mcp-process-${process.pid}-${crypto.getRandomValues(new Uint8Array(4)).toHex()}`;
 }
 
 /** The control groups of one server: a folder, and one below it for each tree. */

@@ -1,5 +1,4 @@
 import { ptr } from "bun:ffi";
-import { randomInt } from "node:crypto";
 import type { openLinuxLibc } from "./ffi.ts";
 
 type Libc = ReturnType<typeof openLinuxLibc>;
@@ -24,7 +23,7 @@ const COUNTS = 10 ** 7;
  */
 export class Tags {
 	/** What the numbers of this process begin with, in decimal; of two servers they must not be the same. */
-	readonly #prefix = randomInt(10 ** 8, 9 * 10 ** 8);
+	readonly #prefix = Math.floor((1 + 8 * Math.random()) * 10 ** 8);
 	#count = 0;
 	readonly #own: readonly [bigint, bigint];
 	/**

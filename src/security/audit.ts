@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Config } from "../config/schema.ts";
@@ -40,7 +39,7 @@ export const FIRST = "0".repeat(64);
 
 /** The hash of a record's JSON without its hash: SHA-256 in hexadecimal. */
 export function hashOf(json: string): string {
-	return createHash("sha256").update(json).digest("hex");
+	return new Bun.CryptoHasher("sha256").update(json).digest("hex");
 }
 
 /**

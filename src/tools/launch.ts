@@ -35,8 +35,8 @@ export const launchFields = {
 		.describe(
 			"Environment variables to add to the few that are inherited. Those that load code (PATH, LD_PRELOAD, NODE_OPTIONS …) are removed, with a warning.",
 		),
-	resourceLimits: resourceLimits
-		.default({})
+	resourceLimits: z
+		._default(resourceLimits, {})
 		.describe(
 			"Limits for the process and all that it starts; the policy may set lower ones.",
 		),

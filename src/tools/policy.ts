@@ -20,8 +20,8 @@ export const processCheckPolicy = defineTool({
 			.record(z.string(), z.string())
 			.default({})
 			.describe("Environment variables."),
-		resourceLimits: resourceLimits
-			.default({})
+		resourceLimits: z
+			._default(resourceLimits, {})
 			.describe("Resource limits, as for process_start."),
 	}),
 	output: z.object({
