@@ -1,82 +1,18 @@
-import { closeSync, openSync, readSync } from "node:fs";
+import { CountersFile } from "./counters-file.ts";
 import { hasEnded, type ProcStat } from "./procfs.ts";
 
-/** Files that are kept open for this, over all trees; descriptors are needed for pipes first. */
-const MOST_FILES = 4096;
 /** Members of a tree without a control group that are worth a file each. */
 const MOST_MEMBERS = 8;
 /** Milliseconds after which a tree is looked at again that did nothing: the kernel may have taken memory from it. */
 const LONGEST_STILLNESS = 60_000;
 /** Milliseconds after which a look surely shares nothing with the one before it. */
 const SHORTEST_STILLNESS = 10;
-/** Bytes of a file that are compared; its counters stand first. */
-const LENGTH = 64;
-
-const buffer = Buffer.alloc(LENGTH);
-let open = 0;
-
-/** A file of counters that is kept open, as to open it costs three times as much as to read it. */
-class Counters {
-	readonly #last = Buffer.alloc(LENGTH);
-	#length = 0;
-	#isGone = false;
-
-	private constructor(private readonly fd: number) {}
-
-	/** Undefined where it can't be opened, too many are, or the kernel counts nothing (no CONFIG_SCHED_INFO). */
-	static open(path: string): Counters | undefined {
-		if (open >= MOST_FILES) return undefined;
-		try {
-			const counters = new Counters(openSync(path, "r"));
-			open++;
-			if (counters.#read() > 0 && !buffer.toString("latin1").startsWith("0 "))
-				return counters;
-			counters.close();
-		} catch {
-			// Whoever it is about has ended, or is not this user's to look at.
-		}
-		return undefined;
-	}
-
-	/** Whether they are as they were when this was last asked; not so the first time. */
-	areSame(): boolean {
-		const length = this.#read();
-		const isSame =
-			length > 0 &&
-			length === this.#length &&
-			this.#last.compare(buffer, 0, length, 0, length) === 0;
-		if (isSame) return true;
-		this.#length = length;
-		buffer.copy(this.#last);
-		return false;
-	}
-
-	/** Whether what it counted for is gone, though its pid may have come again. */
-	get isGone(): boolean {
-		return this.#isGone;
-	}
-
-	#read(): number {
-		try {
-			return readSync(this.fd, buffer, 0, LENGTH, 0);
-		} catch {
-			this.#isGone = true;
-			return 0;
-		}
-	}
-
-	close(): void {
-		closeSync(this.fd);
-		open--;
-	}
-}
-
 /**
  * Whether anything ran of all trees that have control groups: below one folder, so
  * that one file tells of all of them.
  */
 export class AllActivity {
-	#counters: Counters | undefined;
+	#counters: CountersFile | undefined;
 	#epoch = 0;
 	#isOfThisTurn = false;
 
@@ -85,7 +21,7 @@ export class AllActivity {
 	/** A number that is another one whenever something ran since it was asked for in an earlier turn of the event loop. */
 	get epoch(): number {
 		if (this.#isOfThisTurn) return this.#epoch;
-		this.#counters ??= Counters.open(`${this.directory}/cpu.stat`);
+		this.#counters ??= CountersFile.open(`${this.directory}/cpu.stat`);
 		if (!this.#counters?.areSame()) this.#epoch++;
 		this.#isOfThisTurn = true;
 		setImmediate(() => {
@@ -108,8 +44,8 @@ export class AllActivity {
  * can tell, and it is looked at.
  */
 export class Activity {
-	#group: Counters | undefined;
-	#members = new Map<number, Counters>();
+	#group: CountersFile | undefined;
+	#members = new Map<number, CountersFile>();
 	#isCovered = false;
 	/** Whether the look to come, or an earlier one, surely saw all that was there when nothing ran any more. */
 	#isConfirmed = false;
@@ -185,7 +121,7 @@ export class Activity {
 		this.#closeMembers();
 		if (this.#group?.isGone) this.#closeGroup();
 		if (!this.#group) {
-			this.#group = Counters.open(`${this.group}/cpu.stat`);
+			this.#group = CountersFile.open(`${this.group}/cpu.stat`);
 			this.#epoch = -1;
 		}
 		this.#isCovered = this.#group !== undefined;
@@ -206,7 +142,7 @@ export class Activity {
 		}
 		for (const pid of pids) {
 			if (this.#members.has(pid)) continue;
-			const counters = Counters.open(`/proc/${pid}/schedstat`);
+			const counters = CountersFile.open(`/proc/${pid}/schedstat`);
 			if (!counters) return false;
 			this.#members.set(pid, counters);
 		}

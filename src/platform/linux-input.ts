@@ -95,11 +95,16 @@ export class InputWatch {
 		this.#input = /^(pipe:|\/dev\/pts\/)/.test(input) ? input : undefined;
 	}
 
+	/** Whether it is a terminal: who may read that, others decide. */
+	get isTerminal(): boolean {
+		return this.#input?.startsWith("/") ?? false;
+	}
+
 	/** @returns the first of these processes that waits to read it */
 	reader(pids: readonly number[]): number | undefined {
 		const input = this.#input;
 		if (input === undefined) return undefined;
-		const isTerminal = input.startsWith("/");
+		const { isTerminal } = this;
 		let threads = 0;
 		return pids.find((pid) => {
 			if (isTerminal && !isInForeground(pid)) return false;

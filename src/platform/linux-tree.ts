@@ -21,8 +21,10 @@ import {
 	type ProcStat,
 	readPeakSize,
 	readStat,
+	socketsOf,
 } from "./procfs.ts";
 import { sendSignal } from "./signal.ts";
+import { Seen, Sleep } from "./sleep.ts";
 
 const RLIMIT_NOFILE = 7;
 /** What holds a tree to its limits where no control group does. */
@@ -55,6 +57,9 @@ export class LinuxTree implements Tree {
 	readonly #input: InputWatch;
 	#cgroupSeconds = 0;
 	readonly #activity: Activity;
+	readonly #sleep = new Sleep();
+	readonly #sockets = new Seen<ReadonlySet<string> | undefined>();
+	readonly #reader = new Seen<number | undefined>();
 	#last: TreeSample | undefined;
 	readonly #since = performance.now();
 	#isFrozen = false;
@@ -79,6 +84,7 @@ export class LinuxTree implements Tree {
 	forget(): void {
 		this.#members.forget();
 		this.#activity.close();
+		this.#sleep.close();
 		this.#count();
 		this.bonds?.cgroup?.remove();
 		this.bonds?.limits?.remove();
@@ -266,11 +272,16 @@ export class LinuxTree implements Tree {
 	}
 
 	listeningPorts(): readonly number[] | undefined {
-		return listeningPorts(this.#present());
+		const pids = this.#present();
+		const since = this.#sleep.since(pids);
+		const sockets = this.#sockets.get(since, () => socketsOf(pids));
+		return sockets && listeningPorts(sockets, pids[0]);
 	}
 
 	inputReader(): number | undefined {
-		return this.#input.reader(this.#present());
+		const pids = this.#present();
+		const since = this.#input.isTerminal ? undefined : this.#sleep.since(pids);
+		return this.#reader.get(since, () => this.#input.reader(pids));
 	}
 
 	/** Who is there, without another look where nothing has run since the last one. */

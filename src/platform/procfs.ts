@@ -177,20 +177,32 @@ function descriptorsOf(pid: number | "self"): readonly string[] {
 /** Descriptors that are looked through for sockets; each is a system call. */
 const MOST_DESCRIPTORS = 5000;
 
-/** Ports of the listening TCP sockets that the processes hold, ascending; undefined where they hold too much to look through. */
-export function listeningPorts(pids: readonly number[]): number[] | undefined {
+/** The kernel's numbers of the sockets that processes hold; undefined where they hold too much to look through. */
+export function socketsOf(
+	pids: readonly number[],
+): ReadonlySet<string> | undefined {
 	const open = pids.map((pid) => ({ pid, fds: descriptorsOf(pid) }));
 	const count = open.reduce((sum, { fds }) => sum + fds.length, 0);
 	if (count > MOST_DESCRIPTORS) return undefined;
-	const sockets = new Set(
+	return new Set(
 		open
 			.flatMap(({ pid, fds }) => socketsAndPipes(pid, fds))
 			.flatMap((id) => id.match(/^socket:\[(\d+)\]$/)?.[1] ?? []),
 	);
+}
+
+/**
+ * Ports of those sockets that listen for TCP, ascending.
+ *
+ * @param member a process that sees them, as it has the same network
+ */
+export function listeningPorts(
+	sockets: ReadonlySet<string>,
+	member: number | undefined,
+): number[] {
 	if (sockets.size === 0) return [];
-	const namespace = pids[0];
 	const ports = ["tcp", "tcp6"].flatMap((table) =>
-		parseListening(readIfThere(`/proc/${namespace}/net/${table}`) ?? "")
+		parseListening(readIfThere(`/proc/${member}/net/${table}`) ?? "")
 			.filter(({ inode }) => sockets.has(inode))
 			.map(({ port }) => port),
 	);

@@ -9,6 +9,7 @@ import {
 	parseStat,
 	readIo,
 	readStat,
+	socketsOf,
 } from "../../src/platform/procfs.ts";
 import { run, sh } from "../support/managed.ts";
 
@@ -138,7 +139,10 @@ describe.skipIf(process.platform !== "linux")("/proc", () => {
 				const address = server.address();
 				return typeof address === "object" && address ? address.port : 0;
 			});
-			const found = listeningPorts([process.pid]);
+			const found = listeningPorts(
+				socketsOf([process.pid]) ?? new Set(),
+				process.pid,
+			);
 			for (const port of ports) expect(found).toContain(port);
 			expect(found).toEqual([...new Set(found)].sort((a, b) => a - b));
 		} finally {
@@ -148,7 +152,8 @@ describe.skipIf(process.platform !== "linux")("/proc", () => {
 
 	it("finds none for a process that does not listen, and none for nobody", async () => {
 		await using running = await run("/bin/sleep", ["60"]);
-		expect(listeningPorts([running.launched.pid])).toEqual([]);
-		expect(listeningPorts([])).toEqual([]);
+		expect(socketsOf([running.launched.pid])).toEqual(new Set());
+		expect(socketsOf([])).toEqual(new Set());
+		expect(listeningPorts(new Set(), process.pid)).toEqual([]);
 	});
 });
