@@ -11,8 +11,6 @@ export async function compile(
 ): Promise<string> {
 	await build(outfile, target ?? thisMachine(), {
 		bytecode: true,
-		// So that what a start does not need is not read for it.
-		splitting: true,
 		compile: {
 			outfile,
 			...(target !== undefined && { target: TARGETS[target].runtime }),
