@@ -15,7 +15,7 @@ import {
 	type Termination,
 } from "./termination.ts";
 import { after, type Cancel, settlesWithin } from "./timer.ts";
-import { turns, yieldAfter } from "./turns.ts";
+import { readableIsRead, turns, yieldAfter } from "./turns.ts";
 
 /** What a process is known by from its start to its being forgotten. */
 export interface Identity {
@@ -267,6 +267,7 @@ export class ManagedProcess {
 		do {
 			before = this.#chunks;
 			if (await settlesWithin(read, QUIET)) return;
+			await readableIsRead();
 		} while (this.#chunks !== before && performance.now() < limit);
 	}
 

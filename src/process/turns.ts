@@ -66,3 +66,15 @@ export async function yieldAfter(since: number): Promise<number> {
 	});
 	return performance.now();
 }
+
+/** Turns of the event loop in which it surely has asked the system what can be read. */
+const TURNS = 3;
+
+/**
+ * Resolves once what can be read by now has been: a timer that is due is called
+ * before that is asked for, also where this process had no processor all the while.
+ */
+export async function readableIsRead(): Promise<void> {
+	for (let turn = 0; turn < TURNS; turn++)
+		await new Promise((resolve) => setImmediate(resolve));
+}
