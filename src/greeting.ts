@@ -5,7 +5,8 @@ import type {
 	RequestId,
 } from "@modelcontextprotocol/sdk/types.js";
 import { diagnose } from "./errors.ts";
-import type { LineTransport } from "./transport.ts";
+import { through } from "./passage.ts";
+import { isPlainObject, type LineTransport } from "./transport.ts";
 
 /** What a model that has never seen the tools needs to know; under 2 KB. */
 const INSTRUCTIONS = `Starts and manages programs on the user's machine, within a policy that the user set and no call can change.
@@ -48,14 +49,16 @@ export function introduction(version: string) {
  * longer to make than all the rest of a start. The SDK gets the request later, and
  * what it answers is kept back. A request that isn't plainly right is left to it.
  *
- * @returns the transport for the SDK, once the first message or the end has come
+ * @returns the transport for the SDK, once the first message has come; undefined
+ *   when the input ends before
  */
 export async function greet(
 	transport: LineTransport,
 	version: string,
-): Promise<Transport> {
+): Promise<Transport | undefined> {
 	const first = await transport.listen();
-	if (!first || !isPlainInitialize(first)) return transport;
+	if (!first) return undefined;
+	if (!isPlainInitialize(first)) return transport;
 	const { id, params } = first;
 	const [latest] = PROTOCOL_VERSIONS;
 	const protocolVersion =
@@ -67,25 +70,18 @@ export async function greet(
 }
 
 /** A transport that keeps back the first answer to a request, as that has been given. */
-function withoutAnswer(inner: LineTransport, id: RequestId): Transport {
+function withoutAnswer(inner: Transport, id: RequestId): Transport {
 	let isDue = true;
-	const outer: Transport = {
-		start() {
-			inner.onmessage = (message) => outer.onmessage?.(message);
-			inner.onclose = () => outer.onclose?.();
-			inner.onerror = (error) => outer.onerror?.(error);
-			return inner.start();
-		},
-		async send(message) {
+	return through(inner, {
+		outward(message) {
 			const isAnswer = isDue && !("method" in message) && message.id === id;
-			if (!isAnswer) return inner.send(message);
+			if (!isAnswer) return message;
 			isDue = false;
 			if ("error" in message)
 				diagnose(`protocol: initialize: ${message.error.message}`);
+			return undefined;
 		},
-		close: () => inner.close(),
-	};
-	return outer;
+	});
 }
 
 /** An `initialize` that the SDK takes, too, and that asks for nothing special. */
@@ -98,12 +94,12 @@ function isPlainInitialize(
 ): message is PlainInitialize {
 	if (!("id" in message && "method" in message)) return false;
 	const { method, params } = message;
-	if (method !== "initialize" || !isObject(params)) return false;
+	if (method !== "initialize" || !isPlainObject(params)) return false;
 	const { protocolVersion, capabilities, clientInfo, ...others } = params;
 	return (
 		typeof protocolVersion === "string" &&
 		isCapability(capabilities) &&
-		isObject(clientInfo) &&
+		isPlainObject(clientInfo) &&
 		"name" in clientInfo &&
 		"version" in clientInfo &&
 		Object.entries(clientInfo).every(
@@ -124,7 +120,7 @@ const DEEPEST = 8;
 
 function isCapability(value: unknown, depth = 0): boolean {
 	return (
-		isObject(value) &&
+		isPlainObject(value) &&
 		depth < DEEPEST &&
 		Object.entries(value).every(([name, part]) =>
 			FLAGS.has(name)
@@ -132,8 +128,4 @@ function isCapability(value: unknown, depth = 0): boolean {
 				: isCapability(part, depth + 1),
 		)
 	);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-	return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -3,6 +3,7 @@ import type {
 	JSONRPCMessage,
 	RequestId,
 } from "@modelcontextprotocol/sdk/types.js";
+import { through } from "./passage.ts";
 
 /** Ids that the SDK takes for none in `notifications/cancelled`, and what stands for them in the server. */
 const STAND_INS: ReadonlyMap<unknown, string> = new Map<unknown, string>([
@@ -21,18 +22,7 @@ const CANCELLED = "notifications/cancelled";
  * cancel: the client's own that are falsy, and the 0 of the server's first question.
  */
 export function withIds(inner: Transport): Transport {
-	const outer: Transport = {
-		start() {
-			inner.onmessage = (message, extra) =>
-				outer.onmessage?.(inward(message), extra);
-			inner.onclose = () => outer.onclose?.();
-			inner.onerror = (error) => outer.onerror?.(error);
-			return inner.start();
-		},
-		send: (message, options) => inner.send(outward(message), options),
-		close: () => inner.close(),
-	};
-	return outer;
+	return through(inner, { inward, outward });
 }
 
 /** From the client: its requests have ids of its own, its answers the server's. */

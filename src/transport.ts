@@ -219,8 +219,11 @@ export class LineTransport implements Transport {
 			return;
 		}
 		if ("method" in message) this.#note(message);
-		if (this.#early) this.#early.push(message);
-		else this.#deliver(message);
+		if (!this.#early) {
+			this.#deliver(message);
+			return;
+		}
+		this.#early.push(message);
 		this.#onFirst?.(message);
 	}
 
@@ -263,7 +266,9 @@ function isId(id: unknown): id is string | number {
 	return typeof id === "string" || Number.isInteger(id);
 }
 
-function isPlainObject(value: unknown): boolean {
+export function isPlainObject(
+	value: unknown,
+): value is Record<string, unknown> {
 	return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

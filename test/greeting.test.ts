@@ -1,5 +1,4 @@
 import { describe, expect, it, spyOn } from "bun:test";
-import { PassThrough } from "node:stream";
 import { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import {
@@ -8,8 +7,7 @@ import {
 } from "@modelcontextprotocol/sdk/types.js";
 import fc from "fast-check";
 import { greet, introduction, PROTOCOL_VERSIONS } from "../src/greeting.ts";
-import { LineTransport } from "../src/transport.ts";
-import { eventually } from "./support/server.ts";
+import { Connection } from "./support/connection.ts";
 
 const VERSION = "1.2.3";
 const line = (message: unknown) => `${JSON.stringify(message)}\n`;
@@ -27,34 +25,6 @@ const PARAMS = {
 	capabilities: { roots: { listChanged: true }, elicitation: {} },
 	clientInfo: { name: "test", version: "1" },
 };
-
-/** What a client has that has just connected. */
-class Client {
-	readonly input = new PassThrough();
-	readonly #output = new PassThrough();
-	readonly transport = new LineTransport(this.input, this.#output);
-	#received = "";
-
-	constructor() {
-		this.#output.on("data", (chunk) => {
-			this.#received += String(chunk);
-		});
-	}
-
-	get answers(): unknown[] {
-		return this.#received
-			.split("\n")
-			.filter(Boolean)
-			.map((text): unknown => JSON.parse(text));
-	}
-
-	answersAre(count: number): Promise<unknown[]> {
-		return eventually(
-			() => (this.answers.length >= count ? this.answers : undefined),
-			`${count} answers`,
-		);
-	}
-}
 
 /** The SDK's server, told what ours tells of itself. */
 function sdkServer(): Server {
@@ -78,9 +48,16 @@ async function answerOfSdk(message: JSONRPCMessage): Promise<unknown> {
 	return await answer.promise;
 }
 
+/** The transport for the SDK, once a client that sent something was greeted. */
+async function greetedBy({ transport }: Connection): Promise<Transport> {
+	const greeted = await greet(transport, VERSION);
+	if (greeted === undefined) throw new Error("nothing was sent");
+	return greeted;
+}
+
 /** What the greeting answers before there is an SDK; undefined where it leaves that to it. */
 async function greetingFor(message: unknown): Promise<unknown> {
-	const client = new Client();
+	const client = new Connection();
 	client.input.write(line(message));
 	await greet(client.transport, VERSION);
 	return client.answers.at(0);
@@ -162,7 +139,7 @@ describe("greet", () => {
 
 	it("leaves objects in objects in objects to the SDK, which may go as deep as it can", async () => {
 		const deep = `${'{"a":'.repeat(20_000)}{}${"}".repeat(20_000)}`;
-		const client = new Client();
+		const client = new Connection();
 		client.input.write(
 			line(initialize({ ...PARAMS, capabilities: "DEEP" })).replace(
 				'"DEEP"',
@@ -174,7 +151,7 @@ describe("greet", () => {
 	});
 
 	it("has what comes meanwhile wait for the SDK, which says nothing of the greeting again", async () => {
-		const client = new Client();
+		const client = new Connection();
 		const ping = (id: number | string) => ({
 			jsonrpc: "2.0",
 			id,
@@ -182,7 +159,7 @@ describe("greet", () => {
 		});
 		// The SDK's client begins with the id 0; another one may use an id again.
 		client.input.write(line(initialize(PARAMS)) + line(ping(1)));
-		const greeted = await greet(client.transport, VERSION);
+		const greeted = await greetedBy(client);
 		client.input.write(line(ping(2)));
 		await new Promise((resolve) => setImmediate(resolve));
 		expect(client.answers).toHaveLength(1);
@@ -201,17 +178,17 @@ describe("greet", () => {
 	});
 
 	it("is over when the input ends before anything came", async () => {
-		const client = new Client();
+		const client = new Connection();
 		const greeted = greet(client.transport, VERSION);
 		client.input.end();
-		expect<Transport>(await greeted).toBe(client.transport);
+		expect(await greeted).toBeUndefined();
 		expect(client.answers).toEqual([]);
 	});
 
 	it("says to the user what the SDK found wrong with what was greeted", async () => {
-		const client = new Client();
+		const client = new Connection();
 		client.input.write(line(initialize(PARAMS, "a")));
-		const greeted = await greet(client.transport, VERSION);
+		const greeted = await greetedBy(client);
 		using written = spyOn(process.stderr, "write").mockReturnValue(true);
 		await greeted.send({
 			jsonrpc: "2.0",

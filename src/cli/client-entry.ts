@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { findNodeAtLocation, type Node, parseTree } from "jsonc-parser";
 import { DocumentError, parseDocument } from "../config/document.ts";
 import { messageOf } from "../errors.ts";
+import { isPlainObject } from "../transport.ts";
 import { type Format, SERVER_NAME } from "./clients.ts";
 
 /** How a client is to start this server. */
@@ -34,8 +35,8 @@ export function blockOf(entry: Entry, format: Format): string {
  */
 export function commandIn(text: string, format: Format): unknown {
 	const servers = parse(text, format)[format.key];
-	const there = isTable(servers) ? servers[SERVER_NAME] : undefined;
-	return isTable(there) ? (there.command ?? "") : there;
+	const there = isPlainObject(servers) ? servers[SERVER_NAME] : undefined;
+	return isPlainObject(there) ? (there.command ?? "") : there;
 }
 
 /**
@@ -54,12 +55,12 @@ export function addEntry(
 ): Addition {
 	const before = parse(text, format);
 	const servers = before[format.key] ?? {};
-	if (!isTable(servers))
+	if (!isPlainObject(servers))
 		throw new EntryError(`${format.key} is not a table of servers`);
 	const there = Object.hasOwn(servers, SERVER_NAME)
 		? servers[SERVER_NAME]
 		: undefined;
-	const kept = isTable(there) && "command" in there ? there : {};
+	const kept = isPlainObject(there) && "command" in there ? there : {};
 	const wanted = { ...kept, ...fieldsOf(entry, format) };
 	if (isDeepStrictEqual(there, wanted)) return { kind: "present" };
 	if (there !== undefined && !replace) return { kind: "taken" };
@@ -78,10 +79,6 @@ export function addEntry(
 
 type Table = Readonly<Record<string, unknown>>;
 
-function isTable(value: unknown): value is Table {
-	return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function fieldsOf({ command, args }: Entry, format: Format): Table {
 	const typed = format.kind === "json" && format.typed;
 	return { ...(typed && { type: "stdio" }), command, args: [...args] };
@@ -90,7 +87,8 @@ function fieldsOf({ command, args }: Entry, format: Format): Table {
 function parse(text: string, format: Format): Table {
 	if (text.replace("\uFEFF", "").trim() === "") return {};
 	const value = format.kind === "json" ? parseJson(text) : parseToml(text);
-	if (!isTable(value)) throw new EntryError("it holds no settings by name");
+	if (!isPlainObject(value))
+		throw new EntryError("it holds no settings by name");
 	return value;
 }
 

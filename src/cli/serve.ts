@@ -65,7 +65,8 @@ export async function serve(options: {
 	const groups = new Groups(manager);
 	const calls = new Calls();
 	const { version } = options;
-	const serving = greet(transport, version).then(async (greeted) => {
+	void greet(transport, version).then(async (greeted) => {
+		if (!greeted) return;
 		// Loaded when the client has been answered, or has something to ask.
 		const { serveTools } = await import("../server.ts");
 		const parts = { version, manager, services, groups, calls };
@@ -79,7 +80,6 @@ export async function serve(options: {
 			platform.endWithin(STOP_DEADLINE);
 			// Who waits for something gets what there is; the rest is soon done.
 			calls.end();
-			await Promise.race([serving, Bun.sleep(LAST_ANSWERS)]);
 			await transport.idle(LAST_ANSWERS);
 			services.close();
 			await manager.stopAll();

@@ -61,10 +61,14 @@ export const turns = new Turns();
  */
 export async function yieldAfter(since: number): Promise<number> {
 	if (performance.now() - since < BUDGET) return since;
-	await new Promise<void>((resolve) => {
+	await nextTurn();
+	return performance.now();
+}
+
+function nextTurn(): Promise<void> {
+	return new Promise((resolve) => {
 		setImmediate(resolve);
 	});
-	return performance.now();
 }
 
 /** Turns of the event loop in which it surely has asked the system what can be read. */
@@ -75,6 +79,5 @@ const TURNS = 3;
  * before that is asked for, also where this process had no processor all the while.
  */
 export async function readableIsRead(): Promise<void> {
-	for (let turn = 0; turn < TURNS; turn++)
-		await new Promise((resolve) => setImmediate(resolve));
+	for (let turn = 0; turn < TURNS; turn++) await nextTurn();
 }

@@ -12,14 +12,18 @@ export class Connection {
 	readonly errors: Error[] = [];
 	#sent = "";
 
+	/** Nobody takes messages from it yet. */
+	constructor() {
+		this.output.on("data", (chunk) => {
+			this.#sent += String(chunk);
+		});
+	}
+
 	static async open(): Promise<Connection> {
 		const connection = new Connection();
 		const { transport } = connection;
 		transport.onmessage = (message) => connection.received.push(message);
 		transport.onerror = (error) => connection.errors.push(error);
-		connection.output.on("data", (chunk) => {
-			connection.#sent += String(chunk);
-		});
 		await transport.start();
 		return connection;
 	}
