@@ -1,7 +1,7 @@
 import { isAbsolute } from "node:path";
+import { en } from "zod/locales";
 // This form of the library, functions instead of methods, is made in a fraction of
 // the time that the other one takes, which the start of a server would be waiting for.
-import { en } from "zod/locales";
 import * as z from "zod/mini";
 
 z.config({
@@ -11,6 +11,7 @@ z.config({
 	jitless: true,
 });
 
+/** A schema, not to be one that stands elsewhere too, with its description. */
 function described<T extends z.core.$ZodType>(
 	schema: T,
 	description: string,

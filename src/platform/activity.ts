@@ -7,6 +7,7 @@ const MOST_MEMBERS = 8;
 const LONGEST_STILLNESS = 60_000;
 /** Milliseconds after which a look surely shares nothing with the one before it. */
 const SHORTEST_STILLNESS = 10;
+
 /**
  * Whether anything ran of all trees that have control groups: below one folder, so
  * that one file tells of all of them.
