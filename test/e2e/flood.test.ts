@@ -1,13 +1,8 @@
 import { describe, expect, it, setDefaultTimeout } from "bun:test";
+import { memoryOf } from "../support/proc.ts";
 import { TestServer } from "../support/server.ts";
 
 setDefaultTimeout(120_000);
-
-/** Bytes of memory that are not some file's: the program's code comes and goes. */
-async function memoryOf(pid: number): Promise<number> {
-	const status = await Bun.file(`/proc/${pid}/status`).text();
-	return Number(/RssAnon:\s+(\d+)/.exec(status)?.[1]) * 1024;
-}
 
 describe("process_get_output", () => {
 	it("accounts for every byte of 1 GB, in bounded memory, and answers meanwhile", async () => {
@@ -17,7 +12,7 @@ describe("process_get_output", () => {
 			argumentValidation: "literal",
 			maxOutputBufferSize: capacity,
 		});
-		const before = await memoryOf(server.pid);
+		const before = memoryOf(server.pid, "RssAnon");
 		let most = before;
 		const { pid } = await server.ok("process_start", {
 			executable: "head",
@@ -33,7 +28,7 @@ describe("process_get_output", () => {
 			const start = performance.now();
 			await server.client.ping();
 			pings.push(performance.now() - start);
-			most = Math.max(most, await memoryOf(server.pid));
+			most = Math.max(most, memoryOf(server.pid, "RssAnon"));
 		}
 		expect(await wait).toMatchObject({ event: "exit", exitCode: 0 });
 		const { stdoutBytes, dropped } = await server.ok("process_get_output", {

@@ -1,7 +1,8 @@
 import { describe, expect, it, setDefaultTimeout } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ConfigInput } from "../../src/config/schema.ts";
+import { memoryOf } from "../support/proc.ts";
 import { eventually, TestServer } from "../support/server.ts";
 
 setDefaultTimeout(120_000);
@@ -56,11 +57,6 @@ async function membersOf(server: TestServer, groupId: string) {
 	const { groups } = await server.ok("process_list");
 	return groups.find((group: { groupId: string }) => group.groupId === groupId)
 		.members;
-}
-
-function residentBytes(pid: number): number {
-	const status = readFileSync(`/proc/${pid}/status`, "utf8");
-	return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1024;
 }
 
 describe("a pipeline", () => {
@@ -119,7 +115,7 @@ describe("a pipeline", () => {
 	] as const)("passes %i MB through three stages, %s", async (mb, way) => {
 		await using server = await TestServer.start(CONFIG);
 		const size = mb * 2 ** 20;
-		const before = residentBytes(server.pid);
+		const before = memoryOf(server.pid);
 		const began = performance.now();
 		const { groupId, pids } = await pipelineOf(server, way, [
 			["head", "-c", String(size), "/dev/zero"],
@@ -129,7 +125,7 @@ describe("a pipeline", () => {
 		let most = before;
 		await eventually(
 			async () => {
-				most = Math.max(most, residentBytes(server.pid));
+				most = Math.max(most, memoryOf(server.pid));
 				// Of what has ended the system's count is the one last seen.
 				await membersOf(server, groupId);
 				const { state } = await server.ok("process_get_status", {

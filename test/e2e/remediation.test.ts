@@ -2,6 +2,7 @@ import { describe, expect, it } from "bun:test";
 import { chmodSync, copyFileSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ConfigInput } from "../../src/config/schema.ts";
+import { memoryOf } from "../support/proc.ts";
 import { Scratch, TestServer } from "../support/server.ts";
 
 interface Case {
@@ -192,10 +193,7 @@ describe("ten thousand refused launches", () => {
 			for (let index = 0; index < count; index++)
 				await server.fails("process_start", { executable: "git", args: ["x"] });
 		};
-		const resident = () => {
-			const status = readFileSync(`/proc/${server.pid}/status`, "utf8");
-			return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
-		};
+		const resident = () => memoryOf(server.pid) / 2 ** 20;
 		await refuse(2000);
 		const before = process.platform === "linux" ? resident() : 0;
 		const start = performance.now();

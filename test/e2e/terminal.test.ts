@@ -1,6 +1,7 @@
 import { describe, expect, it, setDefaultTimeout } from "bun:test";
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readlinkSync } from "node:fs";
 import type { ConfigInput } from "../../src/config/schema.ts";
+import { memoryOf } from "../support/proc.ts";
 import { PYTHON } from "../support/programs.ts";
 import { eventually, isAlive, Scratch, TestServer } from "../support/server.ts";
 import {
@@ -19,12 +20,6 @@ const CONFIG: ConfigInput = {
 	maxLaunchesPerMinute: 10_000,
 	maxConcurrentProcesses: 100,
 };
-
-/** Resident memory of a process, in MB. */
-function memoryOf(pid: number): number {
-	const text = readFileSync(`/proc/${pid}/status`, "utf8");
-	return Number(/VmRSS:\s+(\d+)/.exec(text)?.[1]) / 1024;
-}
 
 /** How many descriptors a process has of terminals, processes and pipes. */
 function terminalsOf(pid: number): number {
@@ -124,7 +119,7 @@ os.write(1, b"the end\\n")`;
 		const before = memoryOf(server.pid);
 		const pid = await startInTerminal(server, PYTHON, ["-c", program]);
 		expect(await server.waitForEnd(pid)).toMatchObject({ exitCode: 0 });
-		expect(memoryOf(server.pid)).toBeLessThan(before + 60);
+		expect(memoryOf(server.pid)).toBeLessThan(before + 60 * 2 ** 20);
 		const reply = await server.ok("process_get_output", { pid, tailLines: 1 });
 		expect(reply.stdout).toBe("the end\n");
 		// Each newline became two bytes.

@@ -1,7 +1,8 @@
 import { describe, expect, it, setDefaultTimeout } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { AWKWARD_CONFIG } from "../support/awkward.ts";
 import { guardsOf, treeGroupsOf, zombiesOf } from "../support/marked.ts";
+import { memoryOf } from "../support/proc.ts";
 import { fixture, PYTHON } from "../support/programs.ts";
 import { times } from "../support/random.ts";
 import { eventually, TestServer } from "../support/server.ts";
@@ -56,7 +57,7 @@ describe.each(WAYS)("$name,", (way) => {
 			return {
 				descriptors: readdirSync(`/proc/${pid}/fd`).length,
 				groups: treeGroupsOf(pid),
-				rss: residentMB(pid),
+				rss: memoryOf(pid) / 2 ** 20,
 			};
 		};
 		await times(100, 10, one);
@@ -77,8 +78,3 @@ describe.each(WAYS)("$name,", (way) => {
 		expect(guardsOf(pid)).toHaveLength(1);
 	});
 });
-
-function residentMB(pid: number): number {
-	const status = readFileSync(`/proc/${pid}/status`, "utf8");
-	return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
-}

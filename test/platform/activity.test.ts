@@ -10,34 +10,10 @@ import {
 	readStat,
 } from "../../src/platform/procfs.ts";
 import { openDescriptors } from "../support/descriptors.ts";
-import { python, type Running } from "../support/managed.ts";
+import type { Running } from "../support/managed.ts";
+import { obedient, tell } from "../support/obedient.ts";
 import { eventually } from "../support/server.ts";
 import { WITH_CGROUPS } from "../support/ways.ts";
-
-/** Does what each line of its input says, and says so. */
-const OBEDIENT = `
-import os, sys, subprocess, threading, time
-print("ready", flush=True)
-for line in sys.stdin:
-    word = line.strip()
-    if word == "fork":
-        subprocess.Popen(["sleep", "60"])
-    if word == "thread":
-        threading.Thread(target=time.sleep, args=[60], daemon=True).start()
-    print(word, flush=True)
-`;
-
-const obedient = async (): Promise<Running> => {
-	const running = await python(OBEDIENT, { input: true });
-	await running.says(/ready/);
-	return running;
-};
-
-/** Has it do something, and waits until it is done. */
-async function tell(running: Running, word: string): Promise<void> {
-	await running.process.stdin?.write(Buffer.from(`${word}\n`), 5000);
-	await running.says(new RegExp(`^${word}$`, "m"));
-}
 
 const membersOf = ({ launched: { pid } }: Running): ProcStat[] =>
 	allProcesses().filter(({ session }) => session === pid);

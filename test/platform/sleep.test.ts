@@ -2,49 +2,8 @@ import { describe, expect, it } from "bun:test";
 import { readStat } from "../../src/platform/procfs.ts";
 import { Seen, Sleep } from "../../src/platform/sleep.ts";
 import { openDescriptors } from "../support/descriptors.ts";
-import { python, type Running } from "../support/managed.ts";
+import { obedient, tell } from "../support/obedient.ts";
 import { eventually } from "../support/server.ts";
-
-/** Does what each line of its input says, and says so. */
-const OBEDIENT = `
-import os, socket, sys, threading, time
-print("ready", flush=True)
-held = []
-for line in sys.stdin:
-    word = line.strip()
-    if word == "listen":
-        held.append(socket.create_server(("127.0.0.1", 0)))
-        word = str(held[-1].getsockname()[1])
-    if word == "thread":
-        threading.Thread(target=time.sleep, args=[60], daemon=True).start()
-    if word == "read":
-        os.read(0, 1)
-    print(word, flush=True)
-    if word == "burn":
-        while True: pass
-`;
-
-const obedient = async (): Promise<Running> => {
-	const running = await python(OBEDIENT, { input: true });
-	await running.says(/ready/);
-	return running;
-};
-
-/** Has it do something; what it says then is looked for at every turn, so as to be quick. */
-async function tell(
-	running: Running,
-	word: string,
-	answer = new RegExp(`^${word}$`, "m"),
-): Promise<string> {
-	await running.process.stdin?.write(Buffer.from(`${word}\n`), 5000);
-	const deadline = performance.now() + 20_000;
-	for (;;) {
-		const said = answer.exec(running.stdout);
-		if (said) return said[0];
-		if (performance.now() > deadline) throw new Error(`no answer to ${word}`);
-		await new Promise((resolve) => setImmediate(resolve));
-	}
-}
 
 const asleep = (pid: number) =>
 	eventually(

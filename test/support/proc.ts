@@ -25,6 +25,17 @@ function field(text: string, name: string): number {
 	return Number(value);
 }
 
+/**
+ * Bytes of memory that a process has now.
+ * @param name a line of /proc/PID/status: VmRSS with files' pages, which come and go, RssAnon without
+ */
+export function memoryOf(
+	pid: number,
+	name: "VmRSS" | "RssAnon" = "VmRSS",
+): number {
+	return field(read(pid, "status"), name) * 1024;
+}
+
 /** CPU seconds of a process's own. */
 export function cpuSecondsOf(pid: number): number {
 	const text = read(pid, "stat");
