@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { optional } from "./fields.ts";
+import { withoutNumberBounds } from "./json-schema.ts";
 import { sections } from "./sections.ts";
 
 /**
@@ -38,6 +39,9 @@ export type ConfigInput = z.input<typeof configSchema>;
 export function configJsonSchema(): Record<string, unknown> {
 	return {
 		title: "mcp-process configuration",
-		...z.toJSONSchema(configSchema, { io: "input" }),
+		...z.toJSONSchema(configSchema, {
+			io: "input",
+			override: withoutNumberBounds,
+		}),
 	};
 }

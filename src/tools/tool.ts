@@ -2,6 +2,7 @@ import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types.js";
 import { z } from "zod";
 import { formatPath } from "../config/document.ts";
 import { describeIssue } from "../config/issues.ts";
+import { withoutNumberBounds } from "../config/json-schema.ts";
 import { diagnose, messageOf, ProcessError, shorten } from "../errors.ts";
 import type { ProcessManager } from "../process/manager.ts";
 import type { Ask } from "../security/confirmation.ts";
@@ -209,6 +210,9 @@ function objectSchema(
 	schema: z.ZodObject,
 	io: "input" | "output",
 ): Tool["inputSchema"] {
-	const { $schema: _, ...rest } = z.toJSONSchema(schema, { io });
+	const { $schema: _, ...rest } = z.toJSONSchema(schema, {
+		io,
+		override: withoutNumberBounds,
+	});
 	return { ...rest, type: "object" } as Tool["inputSchema"];
 }

@@ -43,6 +43,12 @@ describe("the tools", () => {
 		expect(names.slice(0, 7)).toEqual(ORDER.slice(0, 7));
 	});
 
+	it("say nothing of the bounds of what a number can hold, which every model would read", () => {
+		const text = JSON.stringify(tools.map((tool) => tool.listing()));
+		expect(text).toInclude('"minimum":0');
+		expect(text).not.toInclude(String(Number.MAX_SAFE_INTEGER));
+	});
+
 	it.each(tools.map((tool) => [tool.name, tool] as const))(
 		"%s says what it does, what it takes and what it gives",
 		(_, tool) => {
