@@ -1,7 +1,7 @@
-import type { Readable, Writable } from "node:stream";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
 import { messageOf, shorten } from "./errors.ts";
+import { Outbox, type Sink } from "./outbox.ts";
 
 /** Bytes of one message; a longer line is skipped and refused. */
 const MAX_LINE = 32 * 2 ** 20;
@@ -49,10 +49,8 @@ export class LineTransport implements Transport {
 	#skipping = false;
 	/** Requests that wait for their answers. */
 	readonly #open = new Set<string | number>();
-	readonly #writes = new Set<Promise<void>>();
-	/** Characters that are being written. */
-	#unread = 0;
-	/** Input that waits until those are fewer: not left unread, as its end must be seen. */
+	readonly #outbox: Outbox;
+	/** Input that waits until less is unread: not left in the pipe, as its end must be seen. */
 	#waiting: Uint8Array[] = [];
 	#onIdle: (() => void) | undefined;
 	/** Messages that came before there was anybody to take them. */
@@ -60,12 +58,16 @@ export class LineTransport implements Transport {
 	#onFirst: ((message: JSONRPCMessage) => void) | undefined;
 
 	constructor(
-		private readonly input: Readable,
-		private readonly output: Writable,
+		private readonly input: AsyncIterable<Uint8Array>,
+		output: Sink,
 	) {
 		this.ended = new Promise((resolve) => {
 			this.#end = resolve;
 		});
+		this.#outbox = new Outbox(output);
+		this.#outbox.onTaken = () => this.#takeWaiting();
+		// A client that is gone is an end, not a fault.
+		this.#outbox.onGone = () => this.#end();
 	}
 
 	/**
@@ -78,33 +80,35 @@ export class LineTransport implements Transport {
 		const first = new Promise<JSONRPCMessage>((resolve) => {
 			this.#onFirst = resolve;
 		});
-		this.#read();
+		void this.#read();
 		return Promise.race([first, this.ended.then(() => undefined)]);
 	}
 
 	async start(): Promise<void> {
-		if (!this.#early) return this.#read();
+		if (!this.#early) {
+			void this.#read();
+			return;
+		}
 		const early = this.#early;
 		this.#early = undefined;
 		for (const message of early) this.#deliver(message);
 	}
 
-	#read(): void {
-		this.input.on("data", (chunk: Uint8Array) => {
-			this.#waiting.push(chunk);
-			this.#takeWaiting();
-		});
-		for (const event of ["end", "close", "error"])
-			this.input.on(event, () => this.#end());
-		// A client that is gone breaks the pipe; that is an end, not a fault.
-		this.output.on("error", () => this.#end());
-		this.output.on("close", () => this.#end());
+	async #read(): Promise<void> {
+		try {
+			for await (const chunk of this.input) {
+				this.#waiting.push(chunk);
+				this.#takeWaiting();
+			}
+		} catch {
+			// As where it has closed its side.
+		}
+		this.#end();
 	}
 
 	async send(message: JSONRPCMessage): Promise<void> {
 		if ("id" in message && !("method" in message)) this.#answered(message.id);
-		if (!this.output.writable) return;
-		await this.#write(`${textOf(message)}\n`);
+		await this.#outbox.write(`${textOf(message)}\n`);
 	}
 
 	async close(): Promise<void> {
@@ -125,30 +129,8 @@ export class LineTransport implements Transport {
 	}
 
 	/** Resolves when what was sent has reached the client's pipe, or after `patience` milliseconds. */
-	async flush(patience: number): Promise<void> {
-		await new Promise<void>((resolve) => {
-			const timer = setTimeout(resolve, patience);
-			void Promise.all(this.#writes).then(() => {
-				clearTimeout(timer);
-				resolve();
-			});
-		});
-	}
-
-	/** The runtime does not count what it has yet to write, so that is done here. */
-	#write(text: string): Promise<void> {
-		const written = new Promise<void>((resolve) => {
-			// Failing to write is reported by the stream's own error event.
-			this.output.write(text, () => resolve());
-		});
-		this.#writes.add(written);
-		this.#unread += text.length;
-		void written.then(() => {
-			this.#writes.delete(written);
-			this.#unread -= text.length;
-			this.#takeWaiting();
-		});
-		return written;
+	flush(patience: number): Promise<void> {
+		return this.#outbox.flush(patience);
 	}
 
 	#answered(id: unknown): void {
@@ -157,7 +139,7 @@ export class LineTransport implements Transport {
 	}
 
 	#takeWaiting(): void {
-		while (this.#unread <= MOST_UNREAD) {
+		while (this.#outbox.unread <= MOST_UNREAD) {
 			const chunk = this.#waiting.shift();
 			if (!chunk) return;
 			this.#take(chunk);
@@ -248,7 +230,7 @@ export class LineTransport implements Transport {
 		this.#answered(id);
 		this.onerror?.(new Error(message));
 		const answer = { jsonrpc: "2.0", id, error: { code, message } };
-		void this.#write(`${JSON.stringify(answer)}\n`);
+		void this.#outbox.write(`${JSON.stringify(answer)}\n`);
 	}
 }
 

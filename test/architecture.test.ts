@@ -47,6 +47,22 @@ describe("the sources", () => {
 		}
 	});
 
+	it("leave modules of the runtime that are slow to load until they are needed", () => {
+		// In one bundle an import of theirs is part of each start, wherever it stands;
+		// import type and process.getBuiltinModule are not.
+		const slow =
+			/^(?:node:)?(?:net|stream|util|tty|https?|tls|crypto|child_process|readline|zlib)(?:\/|$)/;
+		const scanner = new Bun.Transpiler({ loader: "ts" });
+		for (const [path, text] of sources) {
+			if (!path.startsWith("src/")) continue;
+			const loaded = scanner.scanImports(text.replace(/^#!.*/, ""));
+			const found = loaded.filter(({ path: specifier }) =>
+				slow.test(specifier),
+			);
+			expect(found, path).toEqual([]);
+		}
+	});
+
 	it("keep to the direction of imports and to where things belong", () => {
 		expect(violations(sources)).toEqual([]);
 	});

@@ -19,6 +19,8 @@ export async function compile(
 			autoloadBunfig: false,
 			autoloadTsconfig: false,
 			autoloadPackageJson: false,
+			// Nothing is compiled that only a start runs, which ends this: src/server.ts.
+			jitPolicy: 100,
 			execArgv: [
 				// Also stops BUN_OPTIONS=--preload.
 				"--disallow-code-generation-from-strings=strict",

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import { findNodeAtLocation, type Node, parseTree } from "jsonc-parser";
 import { DocumentError, parseDocument } from "../config/document.ts";
 import { messageOf } from "../errors.ts";
@@ -62,7 +61,7 @@ export function addEntry(
 		: undefined;
 	const kept = isPlainObject(there) && "command" in there ? there : {};
 	const wanted = { ...kept, ...fieldsOf(entry, format) };
-	if (isDeepStrictEqual(there, wanted)) return { kind: "present" };
+	if (Bun.deepEquals(there, wanted)) return { kind: "present" };
 	if (there !== undefined && !replace) return { kind: "taken" };
 	const added =
 		format.kind === "json"
@@ -70,7 +69,7 @@ export function addEntry(
 			: addToToml(text, entry, format.key, there !== undefined);
 	const after = { ...servers, [SERVER_NAME]: wanted };
 	const expected = { ...before, [format.key]: after };
-	if (!isDeepStrictEqual(parse(added, format), expected))
+	if (!Bun.deepEquals(parse(added, format), expected))
 		throw new EntryError(
 			"it is written in a way that can't be added to surely; add the entry by hand",
 		);

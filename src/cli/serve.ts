@@ -60,7 +60,7 @@ export async function serve(options: {
 		platform,
 		audit,
 	);
-	const transport = new LineTransport(process.stdin, process.stdout);
+	const transport = new LineTransport(Bun.stdin.stream(), Bun.stdout.writer());
 	const services = new Services(manager);
 	const groups = new Groups(manager);
 	const calls = new Calls();

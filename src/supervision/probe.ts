@@ -1,6 +1,9 @@
-import { connect, isIPv4, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { messageOf, ProcessError, systemCode } from "../errors.ts";
 import type { Check, CheckResult } from "./health.ts";
+
+/** Loaded when it is first used: it takes some 5 ms, which each start would take longer. */
+const net = () => process.getBuiltinModule("node:net");
 
 /** Where a probe goes: this machine and no other. */
 export interface Endpoint {
@@ -19,7 +22,7 @@ function loopbackHosts(name: string): readonly string[] | undefined {
 	if (host === "localhost") return BOTH;
 	if (host === "::1") return ["::1"];
 	// What only looks like an address would be looked up, too.
-	return isIPv4(host) && host.startsWith("127.") ? [host] : undefined;
+	return net().isIPv4(host) && host.startsWith("127.") ? [host] : undefined;
 }
 
 /**
@@ -129,7 +132,7 @@ function probe(
 		within(timeout, signal, async (ended) => {
 			const met: string[] = [];
 			for (const host of hosts) {
-				const socket = connect({ host, port });
+				const socket = net().connect({ host, port });
 				ended.addEventListener("abort", () => socket.destroy());
 				try {
 					await connected(socket);

@@ -13,7 +13,7 @@ const LAYERS = [
 	["process", /^src\/process\//],
 	["supervision", /^src\/supervision\//],
 	["tools", /^src\/tools\//],
-	["server", /^src\/(?:server|greeting|passage|transport|ids)\.ts$/],
+	["server", /^src\/(?:server|greeting|passage|transport|outbox|ids)\.ts$/],
 	["cli", /^src\/cli\//],
 	["main", /^src\/main\.ts$/],
 ] as const;

@@ -1,13 +1,27 @@
-import { PassThrough } from "node:stream";
+import { PassThrough, type Writable } from "node:stream";
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
+import type { Sink } from "../../src/outbox.ts";
 import { LineTransport } from "../../src/transport.ts";
 import { eventually } from "./server.ts";
+
+/** A stream of node's in the place of the runtime's sink. */
+export function sinkOf(stream: Writable): Sink {
+	// Each write tells its own error.
+	stream.on("error", () => {});
+	return {
+		write: (text) =>
+			new Promise<void>((resolve, reject) => {
+				stream.write(text, (error) => (error ? reject(error) : resolve()));
+			}),
+		flush() {},
+	};
+}
 
 /** A transport between two streams, as a client would hold their other ends. */
 export class Connection {
 	readonly input = new PassThrough();
 	readonly output = new PassThrough();
-	readonly transport = new LineTransport(this.input, this.output);
+	readonly transport = new LineTransport(this.input, sinkOf(this.output));
 	readonly received: JSONRPCMessage[] = [];
 	readonly errors: Error[] = [];
 	#sent = "";
