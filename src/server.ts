@@ -37,7 +37,13 @@ export interface ServerOptions {
 
 // Made when they are first needed: a client that has just started this program
 // is answered before, as their schemas take longer to make than all the rest.
-const toolsModule = once(() => import("./tools/index.ts"));
+const toolsModule = once(async () => {
+	const made = await import("./tools/index.ts");
+	// What runs from here on runs often: it is compiled as usual, which nothing was so
+	// far. A Bun before 1.4.2, by which the package may be run, knows no such policy.
+	Bun.unsafe.setJITPolicy?.(1);
+	return made;
+});
 const resourcesModule = once(() => import("./tools/resources.ts"));
 
 function once<T>(make: () => T): () => T {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "bun:test";
-import { isAlive, TestServer } from "../support/server.ts";
+import { RawServer } from "../support/raw.ts";
+import { eventually, isAlive, TestServer } from "../support/server.ts";
 import { wholeSession } from "../support/session.ts";
 
 describe("a session", () => {
@@ -19,6 +20,20 @@ describe("a session", () => {
 			terminationReason: "graceful",
 			survivors: [],
 		});
+	});
+
+	it("holds back the runtime's compilers at its start, and no longer", async () => {
+		await using server = await RawServer.start(
+			{},
+			{ env: { BUN_JSC_verboseOSR: "1" } },
+		);
+		server.send({ jsonrpc: "2.0", id: 1, method: "tools/list" });
+		await server.answer(1);
+		await eventually(
+			() => /Ending [^\n]*JIT deferral/.test(server.stderr) || undefined,
+			"the end of the start",
+		);
+		expect(server.stderr).toMatch(/JIT deferral scale set to [1-9]\d/);
 	});
 
 	it.skipIf(process.platform === "win32")("is whole", async () => {
