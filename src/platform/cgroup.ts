@@ -2,14 +2,13 @@ import {
 	existsSync,
 	mkdirSync,
 	readdirSync,
-	readFileSync,
 	rmdirSync,
 	writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { systemCode } from "../errors.ts";
 import { AllActivity } from "./activity.ts";
-import { look } from "./procfs.ts";
+import { look, readIfThere, readRecord } from "./look.ts";
 
 /** The name of a folder that no other server has. */
 export function serverGroupName(): string {
@@ -72,14 +71,14 @@ export class Cgroup {
 
 	/** Pids of the members; a zombie is none. */
 	members(): number[] {
-		const text = this.#read("cgroup.procs") ?? "";
+		const text = readIfThere(this.#file("cgroup.procs")) ?? "";
 		// 0 is a process of another pid namespace.
 		return text.split("\n").map(Number).filter(Boolean);
 	}
 
 	/** CPU seconds of all that was ever in it; undefined where the kernel doesn't count them. */
 	get cpuSeconds(): number | undefined {
-		const text = this.#read("cpu.stat") ?? "";
+		const text = readRecord(this.#file("cpu.stat")) ?? "";
 		const microseconds = /^usage_usec (\d+)$/m.exec(text)?.[1];
 		return microseconds === undefined ? undefined : Number(microseconds) / 1e6;
 	}
@@ -109,16 +108,17 @@ export class Cgroup {
 
 	/** Whether a line stands in cgroup.events. */
 	#tells(line: string): boolean {
-		return this.#read("cgroup.events")?.split("\n").includes(line) ?? false;
+		const text = readRecord(this.#file("cgroup.events"));
+		return text?.split("\n").includes(line) ?? false;
 	}
 
-	#read(file: string): string | undefined {
-		return look(() => readFileSync(join(this.directory, file), "utf8"));
+	#file(name: string): string {
+		return `${this.directory}/${name}`;
 	}
 
 	/** Where it was removed from outside, its members are found in other ways. */
 	#write(file: string, value: string): void {
-		look(() => writeFileSync(join(this.directory, file), value));
+		look(() => writeFileSync(this.#file(file), value));
 	}
 
 	/** Removes it and what its members made below it, once all of them have ended. */

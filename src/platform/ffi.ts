@@ -11,6 +11,7 @@ const LIBC = {
 	__errno_location: { args: [], returns: "ptr" },
 	_exit: { args: ["i32"], returns: "void" },
 	alarm: { args: ["u32"], returns: "u32" },
+	poll: { args: ["ptr", "u64", "i32"], returns: "i32" },
 	madvise: { args: ["u64", "u64", "i32"], returns: "i32" },
 	sysconf: { args: ["i32"], returns: "i64" },
 	// Of kcmp(2), for which the C library has no function.

@@ -5,7 +5,8 @@ import {
 	readFileSync,
 	readSync,
 } from "node:fs";
-import { linkOf, look } from "./procfs.ts";
+import { look } from "./look.ts";
+import { linkOf } from "./procfs.ts";
 
 /** Calls in which a thread waits for input, by what their arguments name. */
 type Kind = "read" | "poll" | "select" | "epoll";

@@ -60,6 +60,7 @@ export function createLinux(): Platform {
 			setNonBlocking(fd) {
 				libc.fcntl(fd, F_SETFL, libc.fcntl(fd, F_GETFL, 0) | O_NONBLOCK);
 			},
+			hasReader: (fd) => hasReader(libc, fd),
 			widen: (fd) => void libc.fcntl(fd, F_SETPIPE_SZ, WIDE_PIPE),
 			atomicBytes: PIPE_BUF,
 		},
@@ -141,6 +142,13 @@ function openPipe(libc: Libc): PipeEnds {
 		throw new Error("pipe2 failed: too many open files");
 	const [read = -1, write = -1] = ends;
 	return { read, write };
+}
+
+/** poll(2): a pipe without a reader is in error, whatever is asked for. */
+function hasReader(libc: Libc, fd: number): boolean {
+	// struct pollfd: the descriptor, what is asked for, and what there is.
+	const asked = new Int32Array([fd, 0]);
+	return libc.poll(ptr(asked), 1n, 0) === 0;
 }
 
 function hasCapabilities(libc: Libc, path: string): boolean {

@@ -134,6 +134,8 @@ export interface Platform {
 				open(): PipeEnds;
 				/** Makes writes that would block fail with EAGAIN instead. */
 				setNonBlocking(fd: number): void;
+				/** Whether anybody has the other end of a pipe that is written to; told without waking them. */
+				hasReader?(fd: number): boolean;
 				/** Has a pipe take much more at once, where the system lets it. */
 				widen?(fd: number): void;
 				/** Writes of at most so many bytes are whole or not at all (PIPE_BUF). */

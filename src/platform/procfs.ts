@@ -1,11 +1,5 @@
-import {
-	closeSync,
-	openSync,
-	readdirSync,
-	readFileSync,
-	readlinkSync,
-} from "node:fs";
-import { systemCode } from "../errors.ts";
+import { readdirSync, readlinkSync } from "node:fs";
+import { look, readIfThere, readRecord } from "./look.ts";
 import { sendSignal } from "./signal.ts";
 
 /** What /proc/PID/stat says that matters here; times in clock ticks (proc_pid_stat(5)). */
@@ -72,7 +66,7 @@ export function parseStat(text: string): ProcStat | undefined {
 
 /** A process's stat; undefined where there is none of that pid. */
 export function readStat(pid: number): ProcStat | undefined {
-	const text = readIfThere(`/proc/${pid}/stat`);
+	const text = readRecord(`/proc/${pid}/stat`);
 	return text === undefined ? undefined : parseStat(text);
 }
 
@@ -123,7 +117,7 @@ export function allProcesses(): ProcStat[] {
 export function readIo(
 	pid: number,
 ): { readonly read: number; readonly written: number } | undefined {
-	const text = readIfThere(`/proc/${pid}/io`);
+	const text = readRecord(`/proc/${pid}/io`);
 	const match = text?.match(/^rchar: (\d+)\nwchar: (\d+)$/m);
 	return match
 		? { read: Number(match[1]), written: Number(match[2]) }
@@ -132,7 +126,7 @@ export function readIo(
 
 /** Bytes of memory, of shared pages only this process's share (PSS); undefined where that is not ours to know. */
 export function readProportionalSize(pid: number): number | undefined {
-	const text = readIfThere(`/proc/${pid}/smaps_rollup`);
+	const text = readRecord(`/proc/${pid}/smaps_rollup`);
 	const kilobytes = text?.match(/^Pss:\s+(\d+) kB$/m)?.[1];
 	return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
 }
@@ -155,7 +149,7 @@ export function makeSharesMemory(
 
 /** The most memory that a process had at one time, in bytes (VmHWM); undefined where it has none any more. */
 export function readPeakSize(pid: number): number | undefined {
-	const text = readIfThere(`/proc/${pid}/status`);
+	const text = readRecord(`/proc/${pid}/status`);
 	const kilobytes = text?.match(/^VmHWM:\s+(\d+) kB$/m)?.[1];
 	return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
 }
@@ -240,55 +234,4 @@ function socketsAndPipes(
 /** Where a link points; undefined where it is not there or not ours to know. */
 export function linkOf(path: string): string | undefined {
 	return look(() => readlinkSync(path));
-}
-
-/** Kept for when this process has no other left: what can't be looked at would seem to have ended. */
-let spare: number | undefined;
-
-/**
- * What a read gives; undefined where there is nothing to read, as a process may end
- * between any two looks at it, or where it is not this user's to read.
- *
- * @throws Error where that can't be known: this process is out of descriptors or
- *   memory, and who concluded that a process is gone would be wrong
- */
-export function look<T>(read: () => T): T | undefined {
-	spare ??= openSpare();
-	try {
-		return read();
-	} catch (error) {
-		if (isAbsence(error)) return undefined;
-		if (spare === undefined || !isExhaustion(error)) throw error;
-	}
-	closeSync(spare);
-	try {
-		return read();
-	} catch (error) {
-		if (isAbsence(error)) return undefined;
-		throw error;
-	} finally {
-		spare = openSpare();
-	}
-}
-
-function readIfThere(path: string): string | undefined {
-	return look(() => readFileSync(path, "utf8"));
-}
-
-function openSpare(): number | undefined {
-	try {
-		return openSync("/dev/null", "r");
-	} catch {
-		return undefined;
-	}
-}
-
-const ABSENT = ["ENOENT", "ESRCH", "ENODEV", "ENOTDIR", "EACCES", "EPERM"];
-
-function isAbsence(error: unknown): boolean {
-	return ABSENT.includes(systemCode(error) ?? "");
-}
-
-function isExhaustion(error: unknown): boolean {
-	return ["EMFILE", "ENFILE"].includes(systemCode(error) ?? "");
 }

@@ -121,9 +121,13 @@ export class Guard {
 	/** One that was stopped from outside goes on; one that was ended is replaced. */
 	check(): void {
 		// Only of one that hears is the group its own.
-		if (this.#tell("?", "") && this.#guard)
+		if (this.#guard && this.#hears(this.#guard))
 			sendSignal(-this.#guard.group, "SIGCONT");
 		else this.#start();
+	}
+
+	#hears({ fd }: SpawnedGuard): boolean {
+		return this.platform.pipes?.hasReader?.(fd) ?? this.#tell("?", "");
 	}
 
 	/** Takes a group into its care. */

@@ -1,4 +1,10 @@
-import { accessSync, constants, realpathSync, statSync } from "node:fs";
+import {
+	accessSync,
+	type BigIntStats,
+	constants,
+	realpathSync,
+	statSync,
+} from "node:fs";
 import { delimiter, isAbsolute, join, posix, resolve, win32 } from "node:path";
 
 const WINDOWS = process.platform === "win32";
@@ -23,6 +29,8 @@ export interface Executable {
 	/** When its content or rights last changed, in nanoseconds (st_ctime, inode(7)). */
 	readonly changed: bigint;
 }
+
+type Fingerprint = Pick<Executable, "device" | "inode" | "mode" | "changed">;
 
 /**
  * The directories of a PATH in which programs are looked for: absolute ones
@@ -87,10 +95,11 @@ function isExecutable(path: string): boolean {
 function identify(requested: string, found: string): Executable | undefined {
 	try {
 		// One stat before the real path, as most candidates of a search don't exist.
-		const info = statSync(found, { throwIfNoEntry: false });
+		const info = statSync(found, { throwIfNoEntry: false, bigint: true });
 		if (!info?.isFile()) return undefined;
 		const real = realpathSync.native(found);
-		return { requested, found, real, ...fingerprint(real) };
+		const print = real === found ? printOf(info) : fingerprint(real);
+		return { requested, found, real, ...print };
 	} catch {
 		return undefined;
 	}
@@ -101,10 +110,11 @@ function identify(requested: string, found: string): Executable | undefined {
  *
  * @throws Error where there is none
  */
-export function fingerprint(
-	real: string,
-): Pick<Executable, "device" | "inode" | "mode" | "changed"> {
-	const { dev, ino, mode, ctimeNs } = statSync(real, { bigint: true });
+export function fingerprint(real: string): Fingerprint {
+	return printOf(statSync(real, { bigint: true }));
+}
+
+function printOf({ dev, ino, mode, ctimeNs }: BigIntStats): Fingerprint {
 	return { device: dev, inode: ino, mode: Number(mode), changed: ctimeNs };
 }
 

@@ -20,13 +20,20 @@ const MAX_BYTES = 20 * 2 ** 20;
 /** Files put aside that are kept. */
 const KEPT = 10;
 
+interface OpenLog {
+	readonly fd: number;
+	/** Which file that is, whatever the path names later. */
+	readonly inode: bigint;
+	readonly device: bigint;
+}
+
 /**
  * A file of lines that is only ever appended to, opened at the first line and,
  * after a failure, again at the next one: a full disk stops its writer only while
  * it lasts. Several servers may write to the same path.
  */
 export class LogFile {
-	#fd: number | undefined;
+	#open: OpenLog | undefined;
 	/** The last write stopped within a line. */
 	#torn = false;
 
@@ -56,9 +63,9 @@ export class LogFile {
 
 	/** Brings what was written to the disk and closes the file. */
 	close(): void {
-		if (this.#fd === undefined) return;
-		const fd = this.#fd;
-		this.#fd = undefined;
+		if (!this.#open) return;
+		const { fd } = this.#open;
+		this.#open = undefined;
 		try {
 			fsyncSync(fd);
 		} catch {
@@ -69,19 +76,19 @@ export class LogFile {
 
 	/** The file that the path names now; another server may have put the one before aside. */
 	#current(): number {
-		if (this.#fd !== undefined) {
-			const mine = fstatSync(this.#fd, { bigint: true });
+		if (this.#open) {
+			const { fd, inode, device } = this.#open;
 			const there = statSync(this.path, {
 				throwIfNoEntry: false,
 				bigint: true,
 			});
-			const stays = there?.ino === mine.ino && there.dev === mine.dev;
-			if (stays && mine.size < this.maxBytes) return this.#fd;
+			const stays = there?.ino === inode && there.dev === device;
+			if (stays && there.size < this.maxBytes) return fd;
 			this.close();
 			if (stays) putAside(this.path);
 		}
-		this.#fd = openLog(this.path);
-		return this.#fd;
+		this.#open = openLog(this.path);
+		return this.#open.fd;
 	}
 }
 
@@ -130,18 +137,18 @@ function claim(path: string): boolean {
 }
 
 /** Opens for appending only, never through a link, readable by the user alone. */
-function openLog(path: string): number {
+function openLog(path: string): OpenLog {
 	mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
 	const { O_WRONLY, O_APPEND, O_CREAT } = constants;
 	const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
 	const flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
 	const fd = openSync(path, flags, 0o600);
 	try {
-		const info = fstatSync(fd);
+		const info = fstatSync(fd, { bigint: true });
 		if (!info.isFile()) throw new Error("it is not a file");
-		if (process.platform !== "win32" && info.mode & 0o077)
+		if (process.platform !== "win32" && info.mode & 0o077n)
 			fchmodSync(fd, 0o600);
-		return fd;
+		return { fd, inode: info.ino, device: info.dev };
 	} catch (error) {
 		closeSync(fd);
 		throw error;

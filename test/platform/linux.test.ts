@@ -1,5 +1,5 @@
 import { describe, expect, it } from "bun:test";
-import { fstatSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, readFileSync, writeSync } from "node:fs";
 import { systemCode } from "../../src/errors.ts";
 import { launch } from "../../src/process/launcher.ts";
 import { admit } from "../support/gate.ts";
@@ -15,17 +15,31 @@ describe.skipIf(!LINUX)("pipes", () => {
 		const ends = platform.pipes?.open();
 		if (!ends) throw new Error("no pipes");
 		writeSync(ends.write, "through");
-		const { closeSync, readFileSync } = await import("node:fs");
 		closeSync(ends.write);
 		expect(readFileSync(ends.read, "utf8")).toBe("through");
 		closeSync(ends.read);
 		expect(() => fstatSync(ends.read)).toThrow();
 	});
 
+	it("tell whether anybody has the other end, also when they are full", () => {
+		const ends = platform.pipes?.open();
+		if (!ends) throw new Error("no pipes");
+		const hasReader = () => platform.pipes?.hasReader?.(ends.write);
+		platform.pipes?.setNonBlocking(ends.write);
+		expect(hasReader()).toBe(true);
+		expect(() => {
+			for (;;) writeSync(ends.write, Buffer.alloc(65_536));
+		}).toThrow("EAGAIN");
+		expect(hasReader()).toBe(true);
+		closeSync(ends.read);
+		expect(hasReader()).toBe(false);
+		closeSync(ends.write);
+		expect(hasReader()).toBe(false);
+	});
+
 	it("fail with EAGAIN once non-blocking and full", async () => {
 		const ends = platform.pipes?.open();
 		if (!ends) throw new Error("no pipes");
-		const { closeSync } = await import("node:fs");
 		try {
 			platform.pipes?.setNonBlocking(ends.write);
 			let code: string | undefined;
