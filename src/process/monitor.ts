@@ -13,8 +13,8 @@ const GRAIN = 20;
 const COARSE_GRAIN = 100;
 /** Milliseconds that looks may take before others have their turn. */
 const SLICE = 4;
-/** The part of one core that looking at trees without limits may take. */
-const SHARE = 0.01;
+/** The part of one core that looking at trees without limits may take; to come to them takes as much again. */
+const SHARE = 0.003;
 
 /** Judges each sample of a tree; returns the milliseconds after which it wants the next one, if it cares. */
 export type Judge = (sample: TreeSample) => number | undefined;
@@ -24,6 +24,8 @@ interface Watched {
 	readonly figures: Figures;
 	judge: Judge | undefined;
 	looks: number;
+	/** What was noted last, and at which age of the process. */
+	noted: { readonly sample: TreeSample; readonly at: number } | undefined;
 }
 
 /** Looks at the trees of all processes in one loop, which runs while there is one, and remembers what it saw. */
@@ -45,6 +47,7 @@ export class Monitor {
 			figures: this.#figuresOf(process),
 			judge,
 			looks: 0,
+			noted: undefined,
 		};
 		this.#watched.add(entry);
 		void process.gone.then(() => this.#watched.delete(entry));
@@ -122,8 +125,18 @@ export class Monitor {
 	}
 
 	#take(entry: Watched, sample: TreeSample | undefined): void {
-		if (sample) entry.figures.add(sample, entry.process.age);
+		if (sample) this.#note(entry, sample);
 		this.#plan(entry, sample && entry.judge?.(sample));
+	}
+
+	/** A tree that did nothing since is noted no more often than one without limits. */
+	#note(entry: Watched, sample: TreeSample): void {
+		const { noted, process, figures } = entry;
+		const at = process.age;
+		if (noted?.sample === sample && at - noted.at < INTERVAL - COARSE_GRAIN)
+			return;
+		entry.noted = { sample, at };
+		figures.add(sample, at);
 	}
 
 	/**
