@@ -9,7 +9,9 @@ export interface Point {
 }
 
 const FIELDS = 4;
-const FIRST_CAPACITY = 32;
+const FIRST_CAPACITY = 8;
+/** What a ring has before its first point: most processes end sooner. */
+const NO_VALUES = new Float32Array(0);
 
 /** How many points are kept how far apart: a second for ten minutes, then less and less for a day. */
 const TIERS = [
@@ -43,7 +45,7 @@ export class History {
 
 /** A ring of points at least so many milliseconds apart, which grows as it is filled. */
 class Tier {
-	#values = new Float32Array(FIRST_CAPACITY * FIELDS);
+	#values = NO_VALUES;
 	#start = 0;
 	#size = 0;
 	/** Points that are not far enough apart to be one of their own yet. */
@@ -93,7 +95,10 @@ class Tier {
 
 	/** Only a ring that was never full grows, so it starts at 0. */
 	#grow(): void {
-		const points = Math.min(this.capacity, (this.#values.length / FIELDS) * 2);
+		const points = Math.min(
+			this.capacity,
+			Math.max(FIRST_CAPACITY, (this.#values.length / FIELDS) * 2),
+		);
 		const values = new Float32Array(points * FIELDS);
 		values.set(this.#values);
 		this.#values = values;
