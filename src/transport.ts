@@ -95,13 +95,13 @@ export class LineTransport implements Transport {
 	}
 
 	async #read(): Promise<void> {
-		try {
-			for await (const chunk of this.input) {
-				this.#waiting.push(chunk);
-				this.#takeWaiting();
-			}
-		} catch {
-			// As where it has closed its side.
+		const chunks = this.input[Symbol.asyncIterator]();
+		for (;;) {
+			// A client that is gone is an end; whatever else fails here is a fault.
+			const next = await chunks.next().catch(() => undefined);
+			if (!next || next.done) break;
+			this.#waiting.push(next.value);
+			this.#takeWaiting();
 		}
 		this.#end();
 	}
