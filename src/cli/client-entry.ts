@@ -61,7 +61,7 @@ export function addEntry(
 		: undefined;
 	const kept = isPlainObject(there) && "command" in there ? there : {};
 	const wanted = { ...kept, ...fieldsOf(entry, format) };
-	if (Bun.deepEquals(there, wanted)) return { kind: "present" };
+	if (Bun.deepEquals(there, wanted, true)) return { kind: "present" };
 	if (there !== undefined && !replace) return { kind: "taken" };
 	const added =
 		format.kind === "json"
@@ -69,7 +69,7 @@ export function addEntry(
 			: addToToml(text, entry, format.key, there !== undefined);
 	const after = { ...servers, [SERVER_NAME]: wanted };
 	const expected = { ...before, [format.key]: after };
-	if (!Bun.deepEquals(parse(added, format), expected))
+	if (!Bun.deepEquals(parse(added, format), expected, true))
 		throw new EntryError(
 			"it is written in a way that can't be added to surely; add the entry by hand",
 		);
