@@ -1,3 +1,5 @@
+import { settlesWithin } from "./process/timer.ts";
+
 /** Where text is written: a `Bun.FileSink`, or what does the same. */
 export interface Sink {
 	/** What it gives is awaited; throws or rejects when the reader is gone. */
@@ -45,11 +47,7 @@ export class Outbox {
 
 	/** Resolves when all that was written is in the pipe, or after `patience` milliseconds. */
 	async flush(patience: number): Promise<void> {
-		const { promise, resolve } = Promise.withResolvers<void>();
-		const timer = setTimeout(resolve, patience);
-		void this.#latest.then(resolve);
-		await promise;
-		clearTimeout(timer);
+		await settlesWithin(this.#latest, patience);
 	}
 
 	async #writeAll(): Promise<void> {

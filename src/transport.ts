@@ -2,6 +2,7 @@ import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
 import { messageOf, shorten } from "./errors.ts";
 import { Outbox, type Sink } from "./outbox.ts";
+import { settlesWithin } from "./process/timer.ts";
 
 /** Bytes of one message; a longer line is skipped and refused. */
 const MAX_LINE = 32 * 2 ** 20;
@@ -119,13 +120,10 @@ export class LineTransport implements Transport {
 	/** Resolves when every request has its answer, or after `patience` milliseconds. */
 	async idle(patience: number): Promise<void> {
 		if (this.#open.size === 0) return;
-		await new Promise<void>((resolve) => {
-			const timer = setTimeout(resolve, patience);
-			this.#onIdle = () => {
-				clearTimeout(timer);
-				resolve();
-			};
+		const idle = new Promise<void>((resolve) => {
+			this.#onIdle = resolve;
 		});
+		await settlesWithin(idle, patience);
 	}
 
 	/** Resolves when what was sent has reached the client's pipe, or after `patience` milliseconds. */

@@ -1,11 +1,5 @@
-import {
-	closeSync,
-	openSync,
-	readdirSync,
-	readFileSync,
-	readSync,
-} from "node:fs";
-import { look } from "./look.ts";
+import { closeSync, openSync, readdirSync, readSync } from "node:fs";
+import { look, readIfThere } from "./look.ts";
 import { linkOf } from "./procfs.ts";
 
 /** Calls in which a thread waits for input, by what their arguments name. */
@@ -174,5 +168,5 @@ function memoryOf(pid: number, address: number, length: number): Buffer {
 
 /** Empty where there is nothing to read, or nothing that is ours to know. */
 function readText(path: string): string {
-	return look(() => readFileSync(path, "utf8")) ?? "";
+	return readIfThere(path) ?? "";
 }

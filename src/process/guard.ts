@@ -95,8 +95,9 @@ const RETRY = 1000;
  * or the kernel out of memory. On Linux direct children die with the server anyway,
  * and the guard is for theirs.
  *
- * It is one shell, of about a megabyte, from the first launch on. Each start costs a
- * write to a pipe, and where there are no control groups two more.
+ * It is one shell, of about a megabyte, from the first launch on. Each start asks
+ * whether it is there, and where there are no control groups tells it of a group,
+ * twice.
  */
 export class Guard {
 	#guard: SpawnedGuard | undefined;

@@ -2,14 +2,10 @@ import { describe, expect, it } from "bun:test";
 import { launch } from "../../src/process/launcher.ts";
 import { admit } from "../support/gate.ts";
 import { platform, Running } from "../support/managed.ts";
+import { spend } from "../support/spend.ts";
 
 /** Milliseconds in which this process is not given a processor, as on a busy machine. */
 const STALL = 100;
-
-function stall(milliseconds: number): void {
-	const end = performance.now() + milliseconds;
-	while (performance.now() < end);
-}
 
 describe.skipIf(process.platform === "win32")("output that nobody read", () => {
 	it("is there once it was asked for, however late this process comes to read it", async () => {
@@ -19,7 +15,7 @@ describe.skipIf(process.platform === "win32")("output that nobody read", () => {
 			await using running = new Running(launch(admitted, options, platform));
 			await running.process.ended;
 			const opened = running.process.openOutput();
-			stall(STALL);
+			spend(STALL);
 			await opened;
 			expect([round, running.stdout]).toEqual([round, "out\n"]);
 		}

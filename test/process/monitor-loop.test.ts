@@ -6,12 +6,7 @@ import {
 	sampleOf,
 } from "../support/recorded-tree.ts";
 import { eventually } from "../support/server.ts";
-
-/** Spends time of this process's own, as a look at a large tree does. */
-function spend(milliseconds: number): void {
-	const end = performance.now() + milliseconds;
-	while (performance.now() < end);
-}
+import { spend } from "../support/spend.ts";
 
 /** A watched tree, and how to end it. */
 function watch(

@@ -1,11 +1,6 @@
 import { describe, expect, it } from "bun:test";
 import { Turns, yieldAfter } from "../../src/process/turns.ts";
-
-/** Takes so many milliseconds, as a look at a large tree does. */
-function work(duration: number): void {
-	const end = performance.now() + duration;
-	while (performance.now() < end);
-}
+import { spend } from "../support/spend.ts";
 
 describe("Turns", () => {
 	it("does at once what there is time for", () => {
@@ -17,7 +12,7 @@ describe("Turns", () => {
 		const order: (number | string)[] = [];
 		const done = Array.from({ length: 20 }, (_, count) =>
 			turns.run(() => {
-				work(2);
+				spend(2);
 				order.push(count);
 			}),
 		);
@@ -36,8 +31,8 @@ describe("Turns", () => {
 			throw new Error("gone");
 		};
 		expect(() => turns.run(fail)).toThrow("gone");
-		work(1);
-		turns.run(() => work(10));
+		spend(1);
+		turns.run(() => spend(10));
 		const later = Promise.resolve(turns.run(fail));
 		const last = turns.run(() => "done");
 		await expect(later).rejects.toThrow("gone");
