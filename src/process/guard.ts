@@ -6,9 +6,9 @@ import { type SpawnedGuard, spawnGuard } from "./launcher.ts";
 
 /**
  * What the guard runs: it is told of the control group's folder, of the mark that
- * every process started here has, and of process groups, line by line. When the pipe from the server is closed, because the server ended
- * in whatever way, it kills them all. It runs in a background job, whose parent has
- * ended, so that the death signal of the server's direct children
+ * every process started here has, and of process groups, line by line. When the pipe
+ * from the server is closed, because the server ended in whatever way, it kills them
+ * all. It runs in a background job, whose parent has ended, so that the death signal of the server's direct children
  * (PR_SET_PDEATHSIG on Linux, which fork(2) clears) does not reach it. Any POSIX
  * shell will do, macOS's old bash included.
  */

@@ -34,7 +34,7 @@ async function start(server: TestServer, { mode, count, each }: Generations) {
 	return pid as number;
 }
 
-/** What the children say they used, once the last one has ended. */
+/** What the children used, once the last one has ended. */
 function usedBy(server: TestServer, pid: number): Promise<number> {
 	return eventually(
 		async () => {

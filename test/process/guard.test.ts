@@ -2,7 +2,7 @@ import { describe, expect, it } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { currentPlatform } from "../../src/platform/current.ts";
 import type { Platform } from "../../src/platform/platform.ts";
-import { childrenOf } from "../../src/platform/procfs.ts";
+import { childrenOf, socketAndPipeIds } from "../../src/platform/procfs.ts";
 import { Guard } from "../../src/process/guard.ts";
 import { eventually, isAlive } from "../support/server.ts";
 
@@ -19,11 +19,12 @@ function group() {
 	};
 }
 
-/** The guards that read from a pipe of this process: their pids. */
-function guardsOf(before: ReadonlySet<number>): number[] {
+/** The guards that read from a pipe of this process, not those of others: their pids. */
+function guards(): number[] {
+	const ours = new Set(socketAndPipeIds("self"));
 	return readdirSync("/proc")
 		.map(Number)
-		.filter((pid) => pid > 0 && !before.has(pid) && isGuard(pid));
+		.filter((pid) => pid > 0 && isGuard(pid) && reads(pid, ours));
 }
 
 function isGuard(pid: number): boolean {
@@ -35,12 +36,23 @@ function isGuard(pid: number): boolean {
 	}
 }
 
+function reads(pid: number, pipes: ReadonlySet<string>): boolean {
+	return socketAndPipeIds(pid).some((id) => pipes.has(id));
+}
+
+/** The one that stands by: the shell that started it has ended. */
+async function oneGuard(): Promise<number> {
+	return await eventually(() => {
+		const [pid, ...more] = guards();
+		if (pid === undefined || more.length > 0) return undefined;
+		return childrenOf(process.pid).includes(pid) ? undefined : pid;
+	}, "one guard");
+}
+
 /** A system on which processes have no mark, so that the guard is told of their groups. */
 async function unmarked(): Promise<Platform> {
 	return { ...(await currentPlatform()), mark: undefined };
 }
-
-const all = () => new Set(guardsOf(new Set()));
 
 describe.skipIf(process.platform !== "linux")("the guard", () => {
 	it("kills what is in its care when its pipe is closed, and nothing else", async () => {
@@ -56,40 +68,26 @@ describe.skipIf(process.platform !== "linux")("the guard", () => {
 	});
 
 	it("is one process, no child of this one, and ends with its pipe", async () => {
-		const before = all();
 		using one = group();
 		const guard = new Guard(await unmarked());
 		for (let turn = 0; turn < 100; turn++) {
 			guard.add(one.pid);
 			guard.remove(one.pid);
 		}
-		const [mine] = await eventually(() => {
-			const found = guardsOf(before);
-			const settled = found.every(
-				(pid) => !childrenOf(process.pid).includes(pid),
-			);
-			return found.length === 1 && settled ? found : undefined;
-		}, "one guard");
+		const mine = await oneGuard();
 		guard.close();
-		await eventually(() => (isAlive(mine ?? 0) ? undefined : true), "its end");
+		await eventually(() => (isAlive(mine) ? undefined : true), "its end");
 		expect(isAlive(one.pid)).toBe(true);
 	});
 
 	it.each(["SIGKILL", "SIGSTOP"] as const)(
 		"is replaced when somebody sends it %s",
 		async (signal) => {
-			const before = all();
 			using one = group();
 			using other = group();
 			const guard = new Guard(await unmarked());
 			guard.add(one.pid);
-			const [first = 0] = await eventually(() => {
-				const found = guardsOf(before);
-				const settled = found.every(
-					(pid) => !childrenOf(process.pid).includes(pid),
-				);
-				return found.length === 1 && settled ? found : undefined;
-			}, "a guard");
+			const first = await oneGuard();
 			process.kill(first, signal);
 			if (signal === "SIGKILL")
 				await eventually(() => (isAlive(first) ? undefined : true), "its end");
