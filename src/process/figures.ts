@@ -33,30 +33,47 @@ interface Look {
 	readonly cpuSeconds: number;
 }
 
+const START: Look = { at: 0, cpuSeconds: 0 };
+
 /** What looks at one tree have shown so far. */
 export class Figures {
 	readonly #history = new History();
 	/** Where CPU is measured from: the last look that is long enough ago, and later ones. */
-	#looks: Look[] = [{ at: 0, cpuSeconds: 0 }];
+	readonly #looks: Look[] = [START];
 	#last: TreeSample | undefined;
 	#peak: number | undefined;
 
 	/**
+	 * Takes in what a look saw.
+	 *
 	 * @param at milliseconds after the start
-	 * @param exit of the first process, where others outlive it
+	 * @returns the percentage of CPU, not rounded
 	 */
-	add(sample: TreeSample, at: number, exit?: Exit): Usage {
+	note(sample: TreeSample, at: number): number {
+		const { memoryBytes, processCount } = sample;
 		this.#last = sample;
 		// For a moment after vfork(2) the child still has this server's memory.
 		if (at >= SETTLING)
 			this.#peak = Math.max(
 				this.#peak ?? 0,
-				sample.memoryBytes,
+				memoryBytes,
 				sample.peakMemoryBytes ?? 0,
 			);
 		const cpuPercent = this.#cpuPercent(sample.cpuSeconds, at);
-		const usage: Usage = {
-			cpuPercent: round(cpuPercent),
+		const memoryMB = memoryBytes / MB;
+		this.#history.add({ at, cpuPercent, memoryMB, processCount });
+		return cpuPercent;
+	}
+
+	/**
+	 * Takes in what a look saw, and says what is known after it.
+	 *
+	 * @param at milliseconds after the start
+	 * @param exit of the first process, where others outlive it
+	 */
+	add(sample: TreeSample, at: number, exit?: Exit): Usage {
+		return {
+			cpuPercent: round(this.note(sample, at)),
 			memoryMB: round(sample.memoryBytes / MB),
 			threadCount: sample.threadCount,
 			ioRead: sample.ioReadBytes,
@@ -65,8 +82,6 @@ export class Figures {
 			cpuSeconds: round(Math.max(sample.cpuSeconds, exit?.cpuSeconds ?? 0)),
 			peakMemoryMB: round((this.#peak ?? sample.memoryBytes) / MB),
 		};
-		this.#history.add({ at, ...usage });
-		return usage;
 	}
 
 	/** What was used in all, once nothing of it lives. */
@@ -107,12 +122,11 @@ export class Figures {
 	}
 
 	#cpuPercent(cpuSeconds: number, at: number): number {
-		const isOld = (look: Look) => at - look.at >= SHORTEST_INTERVAL;
-		while (this.#looks[1] && isOld(this.#looks[1])) this.#looks.shift();
-		const [base = { at: 0, cpuSeconds: 0 }] = this.#looks;
-		const latest = this.#looks.at(-1) ?? base;
-		if (at - latest.at >= SHORTEST_INTERVAL / 4)
-			this.#looks.push({ at, cpuSeconds });
+		const looks = this.#looks;
+		while (looks[1] && at - looks[1].at >= SHORTEST_INTERVAL) looks.shift();
+		const base = looks[0] ?? START;
+		const latest = looks.at(-1) ?? base;
+		if (at - latest.at >= SHORTEST_INTERVAL / 4) looks.push({ at, cpuSeconds });
 		const elapsed = at - base.at;
 		if (elapsed <= 0) return 0;
 		const percent = ((cpuSeconds - base.cpuSeconds) * 1000 * 100) / elapsed;

@@ -49,7 +49,7 @@ class Tier {
 	#start = 0;
 	#size = 0;
 	/** Points that are not far enough apart to be one of their own yet. */
-	#pending: Point[] = [];
+	readonly #pending: Point[] = [];
 
 	constructor(
 		private readonly spacing: number,
@@ -58,15 +58,14 @@ class Tier {
 
 	/** @returns the point that has to go for it */
 	add(point: Point): Point | undefined {
-		const first = this.#pending[0];
+		const pending = this.#pending;
+		const first = pending[0];
 		// Looks come when they can, some of them a little early.
-		if (first && point.at - first.at >= this.spacing * 0.9) {
-			const gone = this.#push(merge(this.#pending));
-			this.#pending = [point];
-			return gone;
-		}
-		this.#pending.push(point);
-		return undefined;
+		const isNext = first && point.at - first.at >= this.spacing * 0.9;
+		const gone = isNext ? this.#push(merge(pending)) : undefined;
+		if (isNext) pending.length = 0;
+		pending.push(point);
+		return gone;
 	}
 
 	points(): Point[] {
@@ -83,12 +82,12 @@ class Tier {
 			this.#size--;
 		}
 		if ((this.#size + 1) * FIELDS > this.#values.length) this.#grow();
-		const { at, cpuPercent, memoryMB, processCount } = point;
+		const offset = this.#offset(this.#size);
 		// Seconds, as a float of 32 bits can't hold the milliseconds of a day.
-		this.#values.set(
-			[at / 1000, cpuPercent, memoryMB, processCount],
-			this.#offset(this.#size),
-		);
+		this.#values[offset] = point.at / 1000;
+		this.#values[offset + 1] = point.cpuPercent;
+		this.#values[offset + 2] = point.memoryMB;
+		this.#values[offset + 3] = point.processCount;
 		this.#size++;
 		return gone;
 	}

@@ -136,7 +136,7 @@ export class Monitor {
 		if (noted?.sample === sample && at - noted.at < INTERVAL - COARSE_GRAIN)
 			return;
 		entry.noted = { sample, at };
-		figures.add(sample, at);
+		figures.note(sample, at);
 	}
 
 	/**

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "bun:test";
+import { afterAll, beforeAll, describe, expect, it, spyOn } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Activity } from "../../src/platform/activity.ts";
@@ -50,6 +50,33 @@ describe.skipIf(process.platform !== "linux")("a tree in no group", () => {
 			() => (readStat(child?.pid ?? 0)?.state === "Z" ? true : undefined),
 			"the child to end",
 		);
+		expect(activity.isStill()).toBe(false);
+		activity.close();
+	});
+
+	it("is looked at again all the same, less and less often while it does nothing, as its memory may be taken", async () => {
+		await using running = await obedient();
+		const activity = new Activity(undefined, undefined);
+		const look = () => activity.cover(membersOf(running), new Set());
+		let passed = 0;
+		const real = performance.now.bind(performance);
+		using _clock = spyOn(performance, "now").mockImplementation(
+			() => real() + passed * 1000,
+		);
+		await settled(activity, look);
+		for (const seconds of [60, 120, 240, 480, 600, 600]) {
+			passed += seconds - 5;
+			expect(activity.isStill()).toBe(true);
+			passed += 5;
+			expect(activity.isStill()).toBe(false);
+			look();
+			expect(activity.isStill()).toBe(true);
+		}
+		await tell(running, "nothing");
+		expect(activity.isStill()).toBe(false);
+		look();
+		await settled(activity, look);
+		passed += 60;
 		expect(activity.isStill()).toBe(false);
 		activity.close();
 	});
