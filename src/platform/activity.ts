@@ -3,12 +3,8 @@ import { hasEnded, type ProcStat } from "./procfs.ts";
 
 /** Members of a tree without a control group that are worth a file each. */
 const MOST_MEMBERS = 8;
-/**
- * Milliseconds after which a tree is looked at again that did nothing, as the kernel
- * may have taken memory from it: at first, and at most, as the time doubles while it
- * goes on to do nothing.
- */
-const [FIRST_STILLNESS, LONGEST_STILLNESS] = [60_000, 600_000];
+/** Milliseconds after which a tree is looked at again that did nothing: the kernel may have taken memory from it. */
+const LONGEST_STILLNESS = 600_000;
 /** Milliseconds after which a look surely shares nothing with the one before it. */
 const SHORTEST_STILLNESS = 10;
 
@@ -58,8 +54,6 @@ export class Activity {
 	#ranAt = Number.NEGATIVE_INFINITY;
 	/** When it was last looked at; milliseconds of the monotonic clock. */
 	#at = Number.NEGATIVE_INFINITY;
-	/** How long a look is good for; milliseconds. */
-	#patience = FIRST_STILLNESS;
 	/** Of all trees, when this one's files were read. */
 	#epoch = -1;
 
@@ -83,14 +77,9 @@ export class Activity {
 		if (this.#hasRun()) {
 			this.#ranAt = now;
 			this.#isConfirmed = false;
-			this.#patience = FIRST_STILLNESS;
 			return false;
 		}
-		if (this.#isConfirmed) {
-			if (now - this.#at < this.#patience) return true;
-			this.#patience = Math.min(this.#patience * 2, LONGEST_STILLNESS);
-			return false;
-		}
+		if (this.#isConfirmed) return now - this.#at < LONGEST_STILLNESS;
 		this.#isConfirmed = now - this.#ranAt > SHORTEST_STILLNESS;
 		return false;
 	}
