@@ -148,7 +148,9 @@ function openPipe(libc: Libc): PipeEnds {
 function hasReader(libc: Libc, fd: number): boolean {
 	// struct pollfd: the descriptor, what is asked for, and what there is.
 	const asked = new Int32Array([fd, 0]);
-	return libc.poll(ptr(asked), 1n, 0) === 0;
+	// Not what it returns: a signal ends it with EINTR, and then nothing is known.
+	libc.poll(ptr(asked), 1n, 0);
+	return asked[1] === 0;
 }
 
 function hasCapabilities(libc: Libc, path: string): boolean {

@@ -33,6 +33,8 @@ exec 3<&0
 	# A group is killed in one step, however fast its members follow each other.
 	for group in $groups; do kill -s KILL -- "-$group"; done
 	end() {
+		# The server has the mark while it starts something, and the group is its client's.
+		[ "$1" = "$PPID" ] && return
 		state=
 		read -r line <"/proc/$1/stat" && set -- "$1" \${line##*) } && state=$2
 		case $state in '' | Z | X) return ;; esac

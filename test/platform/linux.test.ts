@@ -37,6 +37,33 @@ describe.skipIf(!LINUX)("pipes", () => {
 		expect(hasReader()).toBe(false);
 	});
 
+	it("have a reader also when a signal interrupts the question", async () => {
+		const ends = platform.pipes?.open();
+		if (!ends) throw new Error("no pipes");
+		const ignore = () => {};
+		process.on("SIGUSR2", ignore);
+		const flood = Bun.spawn([
+			"python3",
+			"-c",
+			"import os, signal\nprint(flush=True)\nwhile True: os.kill(os.getppid(), signal.SIGUSR2)",
+		]);
+		try {
+			await flood.stdout.getReader().read();
+			const until = performance.now() + 300;
+			let [asked, lost] = [0, 0];
+			for (; performance.now() < until; asked++)
+				if (!platform.pipes?.hasReader?.(ends.write)) lost++;
+			expect(asked).toBeGreaterThan(1000);
+			expect(lost).toBe(0);
+		} finally {
+			flood.kill("SIGKILL");
+			await flood.exited;
+			process.off("SIGUSR2", ignore);
+			closeSync(ends.read);
+			closeSync(ends.write);
+		}
+	});
+
 	it("fail with EAGAIN once non-blocking and full", async () => {
 		const ends = platform.pipes?.open();
 		if (!ends) throw new Error("no pipes");

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { currentPlatform } from "../../src/platform/current.ts";
 import type { Platform } from "../../src/platform/platform.ts";
 import { childrenOf, socketAndPipeIds } from "../../src/platform/procfs.ts";
@@ -78,6 +79,20 @@ describe.skipIf(process.platform !== "linux")("the guard", () => {
 		guard.close();
 		await eventually(() => (isAlive(mine) ? undefined : true), "its end");
 		expect(isAlive(one.pid)).toBe(true);
+	});
+
+	it("kills what has its mark, but not the server, nor who shares its group", async () => {
+		const script = join(import.meta.dir, "../fixtures/marked-server.ts");
+		const server = Bun.spawn([process.execPath, script], {
+			detached: true,
+			stdio: ["ignore", "pipe", "inherit"],
+		});
+		try {
+			expect(await server.stdout.text()).toBe("lives\n");
+			expect(await server.exited).toBe(0);
+		} finally {
+			server.kill("SIGKILL");
+		}
 	});
 
 	it.each(["SIGKILL", "SIGSTOP"] as const)(
