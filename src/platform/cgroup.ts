@@ -19,6 +19,9 @@ export function serverGroupName(): string {
 export class Cgroups {
 	#count = 0;
 	#isUsable = true;
+	/** An empty group for the next process: to make one takes longer than all else of its start that is done here. */
+	#spare: string | undefined;
+	#making: ReturnType<typeof setImmediate> | undefined;
 
 	readonly activity: AllActivity;
 
@@ -43,11 +46,28 @@ export class Cgroups {
 	/** A new group; undefined where there can't be another one. */
 	add(): Cgroup | undefined {
 		if (!this.#isUsable) return undefined;
+		const spare = this.#spare;
+		this.#spare = undefined;
+		this.#makeSpareSoon();
+		const isThere = spare !== undefined && existsSync(spare);
+		const directory = isThere ? spare : this.#make();
+		return directory === undefined ? undefined : new Cgroup(directory);
+	}
+
+	/** Makes the next group while the process that gets this one begins to run. */
+	#makeSpareSoon(): void {
+		this.#making ??= setImmediate(() => {
+			this.#making = undefined;
+			this.#spare ??= this.#make();
+		});
+	}
+
+	#make(): string | undefined {
 		const directory = join(this.directory, String(this.#count++));
 		try {
 			// The folder above may have been taken for one that somebody left.
 			mkdirSync(directory, { recursive: true });
-			return new Cgroup(directory);
+			return directory;
 		} catch {
 			return undefined;
 		}
@@ -60,6 +80,7 @@ export class Cgroups {
 
 	/** Removes what is empty. */
 	remove(): void {
+		if (this.#making) clearImmediate(this.#making);
 		this.activity.close();
 		removeTree(this.directory);
 	}

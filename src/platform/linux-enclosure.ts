@@ -6,7 +6,7 @@ import type { LimitGroup } from "./cgroup-limits.ts";
 import { findCgroupHome } from "./cgroup-mounts.ts";
 import { type Eyes, LinuxTree } from "./linux-tree.ts";
 import type { OomWatch } from "./oom.ts";
-import type { Enclosure, Tree } from "./platform.ts";
+import type { Enclosure, StandardInput, Tree } from "./platform.ts";
 import type { Tags } from "./tag.ts";
 
 /** What a tree is held together with. */
@@ -43,8 +43,8 @@ export class BareEnclosure implements Enclosure {
 
 	constructor(private readonly eyes: Eyes) {}
 
-	track(leader: number): Tree {
-		return new LinuxTree(leader, this.eyes, undefined);
+	track(leader: number, input: StandardInput): Tree {
+		return new LinuxTree(leader, input, this.eyes, undefined);
 	}
 
 	fallBack(): boolean {
@@ -93,7 +93,7 @@ export class LinuxEnclosure implements Enclosure {
 		return true;
 	}
 
-	track(leader: number): Tree {
+	track(leader: number, input: StandardInput): Tree {
 		const { tags, adoptions, oom } = this.bindings;
 		tags.takeOff();
 		adoptions.register(leader);
@@ -102,7 +102,7 @@ export class LinuxEnclosure implements Enclosure {
 			diagnose(`processes can't be started in ${this.#cgroups.directory}`);
 		}
 		this.#limits?.join([leader]);
-		const tree = new LinuxTree(leader, this.eyes, {
+		const tree = new LinuxTree(leader, input, this.eyes, {
 			adoptions,
 			tag: this.#tag,
 			cgroup: this.#cgroup,

@@ -1,5 +1,6 @@
 import { closeSync, openSync, readdirSync, readSync } from "node:fs";
 import { look, readIfThere } from "./look.ts";
+import type { StandardInput } from "./platform.ts";
 import { linkOf } from "./procfs.ts";
 
 /** Calls in which a thread waits for input, by what their arguments name. */
@@ -85,9 +86,15 @@ export class InputWatch {
 	readonly #input: string | undefined;
 
 	/** @param leader has just been started, and has hardly had time to put something else in its place */
-	constructor(leader: number) {
-		const input = linkOf(`/proc/${leader}/fd/0`) ?? "";
-		this.#input = /^(pipe:|\/dev\/pts\/)/.test(input) ? input : undefined;
+	constructor(leader: number, input: StandardInput) {
+		// Not the leader's own, where that can be helped: of a process within execve(2)
+		// the kernel has who asks wait.
+		const link =
+			typeof input === "number"
+				? linkOf(`/proc/self/fd/${input}`)
+				: input === "terminal" && linkOf(`/proc/${leader}/fd/0`);
+		const isWatched = link && /^(pipe:|\/dev\/pts\/)/.test(link);
+		this.#input = isWatched ? link : undefined;
 	}
 
 	/** Whether it is a terminal: who may read that, others decide. */

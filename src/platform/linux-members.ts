@@ -29,24 +29,49 @@ export interface Buried extends ProcStat {
  * control group, and the orphans that this process adopted from it.
  */
 export class Members implements Family {
-	/** Start times by pid, of those that lived at the last look. */
-	readonly #known = new Map<number, number>();
+	readonly #followed = new Map<number, number>();
 	#seen: readonly ProcStat[] = [];
 	#inGroup: ReadonlySet<number> = new Set();
 	/** Orphans that were reaped since the last look. */
 	#buried: Buried[] = [];
-	/** Of the leader; never, where it was gone at once. */
-	readonly startTime: number;
+	#startTime: number | undefined;
 
 	/** @param ties undefined where this process adopts no orphans */
 	constructor(
 		readonly leader: number,
 		private readonly ties: Ties | undefined,
 	) {
-		const stat = readStat(leader);
-		if (stat) this.#remember(stat);
-		this.startTime = stat?.startTime ?? Number.POSITIVE_INFINITY;
+		// Not here: of a process within execve(2) the kernel has who asks wait.
+		setImmediate(() => {
+			try {
+				this.#meetLeader();
+			} catch {
+				// This process is out of descriptors: who looks next meets it.
+			}
+		});
 		ties?.adoptions.addFamily(this);
+	}
+
+	/** Of the leader; never, where it was gone at once. */
+	get startTime(): number {
+		return this.#meetLeader();
+	}
+
+	#meetLeader(): number {
+		if (this.#startTime === undefined) {
+			// Once it is reaped, its pid may be another one's.
+			const isOurs = this.ties?.adoptions.owns(this.leader) ?? true;
+			const stat = isOurs ? readStat(this.leader) : undefined;
+			if (stat) this.#followed.set(stat.pid, stat.startTime);
+			this.#startTime = stat?.startTime ?? Number.POSITIVE_INFINITY;
+		}
+		return this.#startTime;
+	}
+
+	/** Start times by pid, of those that lived at the last look; at first, of the leader. */
+	get #known(): Map<number, number> {
+		this.#meetLeader();
+		return this.#followed;
 	}
 
 	get tag(): number | undefined {

@@ -13,7 +13,13 @@ import {
 	residentBytes,
 } from "./linux-memory.ts";
 import type { OomWatch } from "./oom.ts";
-import type { Signal, Tree, TreeSample, TreeTotals } from "./platform.ts";
+import type {
+	Signal,
+	StandardInput,
+	Tree,
+	TreeSample,
+	TreeTotals,
+} from "./platform.ts";
 import {
 	countDescriptors,
 	hasEnded,
@@ -69,12 +75,13 @@ export class LinuxTree implements Tree {
 	/** @param bonds undefined where this process adopts no orphans */
 	constructor(
 		readonly leader: number,
+		input: StandardInput,
 		private readonly eyes: Eyes,
 		private readonly bonds: Bonds | undefined,
 	) {
 		this.#members = new Members(leader, bonds);
 		this.#activity = new Activity(bonds?.cgroup?.directory, bonds?.activity);
-		this.#input = new InputWatch(leader);
+		this.#input = new InputWatch(leader, input);
 	}
 
 	get isGrouped(): boolean {

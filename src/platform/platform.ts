@@ -70,6 +70,9 @@ export interface Tree {
  * What is made around a process just before it starts, so that nothing that it
  * starts itself is lost.
  */
+/** A child's standard input: a descriptor of this process's, or what the runtime makes. */
+export type StandardInput = number | "pipe" | "ignore" | "terminal";
+
 export interface Enclosure {
 	/** What the runtime is told about the start. */
 	readonly spawn: {
@@ -78,8 +81,12 @@ export interface Enclosure {
 		/** Path of the control group to start it in. */
 		readonly cgroup?: string;
 	};
-	/** Follows the tree of the process that was started. */
-	track(leader: number): Tree;
+	/**
+	 * Follows the tree of the process that was started.
+	 *
+	 * @param input what it was given as its standard input, open here for the time of this call
+	 */
+	track(leader: number, input: StandardInput): Tree;
 	/** To be called where the start failed with `error`: whether to try it again, as `spawn` then says. */
 	fallBack(error: unknown): boolean;
 	/** To be called where nothing was started. */

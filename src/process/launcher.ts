@@ -243,8 +243,9 @@ function follow(
 		platform.reaped(pid);
 		return exitOf(child, code);
 	});
+	const input = Array.isArray(stdio) ? stdio[0] : "terminal";
 	try {
-		return { child, pid, exited, tree: enclosure.track(pid) };
+		return { child, pid, exited, tree: enclosure.track(pid, input) };
 	} catch (error) {
 		child.kill("SIGKILL");
 		throw error;

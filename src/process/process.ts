@@ -15,7 +15,7 @@ import {
 	type Termination,
 } from "./termination.ts";
 import { after, type Cancel, settlesWithin } from "./timer.ts";
-import { readableIsRead, turns, yieldAfter } from "./turns.ts";
+import { nextTurn, readableIsRead, turns, yieldAfter } from "./turns.ts";
 
 /** What a process is known by from its start to its being forgotten. */
 export interface Identity {
@@ -179,6 +179,8 @@ export class ManagedProcess {
 
 	/** Waits for what it left behind, which its deadlines still hold for. */
 	async #outlast(): Promise<void> {
+		// Who waits for its end alone has the answer first.
+		if (this.#haste === undefined) await nextTurn();
 		for (;;) {
 			const { left, cost } = await turns.run(() => this.#leftovers());
 			if (left === 0) break;

@@ -65,7 +65,8 @@ export async function yieldAfter(since: number): Promise<number> {
 	return performance.now();
 }
 
-function nextTurn(): Promise<void> {
+/** Resolves in the next turn of the event loop: what is answered in this one is on its way by then. */
+export function nextTurn(): Promise<void> {
 	return new Promise((resolve) => {
 		setImmediate(resolve);
 	});

@@ -1,5 +1,11 @@
 import { describe, expect, it } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, readdirSync } from "node:fs";
+import {
+	chmodSync,
+	existsSync,
+	mkdirSync,
+	readdirSync,
+	rmdirSync,
+} from "node:fs";
 import { join } from "node:path";
 import { Cgroups } from "../../src/platform/cgroup.ts";
 import { findCgroupHome } from "../../src/platform/cgroup-mounts.ts";
@@ -148,6 +154,22 @@ describe.skipIf(!(real instanceof Cgroups))("a control group", () => {
 		mkdirSync(join(cgroup.directory, "theirs/below"), { recursive: true });
 		cgroup.remove();
 		expect(existsSync(cgroup.directory)).toBe(false);
+	});
+
+	it("is made before it is needed, and anew where somebody removed it", async () => {
+		using opened = open();
+		const { cgroups } = opened;
+		const groups = () => readdirSync(cgroups.directory).filter(Number);
+		await eventually(() => groups().length > 0 || undefined, "the next one");
+		const [next = ""] = groups();
+		expect(cgroups.add()?.directory).toBe(join(cgroups.directory, next));
+		await eventually(() => groups().length > 1 || undefined, "one more");
+		const spare = groups().find((name) => name !== next) ?? "";
+		rmdirSync(join(cgroups.directory, spare));
+		const last = cgroups.add();
+		expect(existsSync(join(last?.directory ?? "", "cgroup.procs"))).toBe(true);
+		cgroups.remove();
+		expect(existsSync(cgroups.directory)).toBe(false);
 	});
 
 	it("that somebody removed has no members, and can be asked all the same", () => {

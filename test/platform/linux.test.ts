@@ -214,7 +214,7 @@ time.sleep(60)`);
 
 	it("of a pid that never was has nobody, and signals nobody", async () => {
 		// Pids are at most 2^22 (proc_sys_kernel(5)).
-		const tree = platform.enclose({}).track(2 ** 22 + 1);
+		const tree = platform.enclose({}).track(2 ** 22 + 1, "ignore");
 		expect(tree.alive()).toEqual([]);
 		expect(() => tree.signal("SIGKILL")).not.toThrow();
 		expect(await tree.sample()).toBeUndefined();

@@ -22,6 +22,21 @@ describe.skipIf(!POSIX)("a managed process", () => {
 		);
 	});
 
+	it("tells who waits for its end before it looks at what it has left behind", async () => {
+		await using running = await run("/bin/true");
+		const { process, launched } = running;
+		let looks = 0;
+		const { alive } = launched.tree;
+		launched.tree.alive = () => {
+			looks++;
+			return alive.call(launched.tree);
+		};
+		await process.ended;
+		expect(looks).toBe(0);
+		await process.gone;
+		expect(looks).toBeGreaterThan(0);
+	});
+
 	it.each([
 		[0, "stopped"],
 		[1, "crashed"],

@@ -1,0 +1,42 @@
+import { describe, expect, it } from "bun:test";
+import { Adoptions } from "../../src/platform/adoption.ts";
+import { Members } from "../../src/platform/linux-members.ts";
+import { readStat } from "../../src/platform/procfs.ts";
+
+describe.skipIf(process.platform !== "linux")("the members of a tree", () => {
+	/** Of a leader that is a child of nobody's; it has been reaped unless it is registered. */
+	function membersOf(leader: number, isOurs: boolean) {
+		const adoptions = new Adoptions(
+			() => false,
+			() => undefined,
+		);
+		if (isOurs) adoptions.register(leader);
+		return new Members(leader, {
+			adoptions,
+			tag: undefined,
+			cgroup: undefined,
+		});
+	}
+
+	it("have their leader met in the next turn, or by who asks before", async () => {
+		const { pid } = process;
+		const startTime = readStat(pid)?.startTime ?? 0;
+		const asked = membersOf(pid, true);
+		expect(asked.startTime).toBe(startTime);
+		expect(asked.hasSeen(pid)).toBe(true);
+		await using child = Bun.spawn(["sleep", "60"]);
+		const members = membersOf(child.pid, true);
+		await new Promise((resolve) => setImmediate(resolve));
+		child.kill("SIGKILL");
+		await child.exited;
+		expect(members.startTime).toBeGreaterThanOrEqual(startTime);
+		expect(members.startTime).toBeLessThan(Number.POSITIVE_INFINITY);
+	});
+
+	it("are not those of a pid that may be another one's by now", () => {
+		const members = membersOf(process.pid, false);
+		expect(members.startTime).toBe(Number.POSITIVE_INFINITY);
+		expect(members.known).toEqual([]);
+		expect(members.living("turn")).toEqual([]);
+	});
+});
