@@ -4,6 +4,7 @@ import type { Adoptions } from "./adoption.ts";
 import { type Cgroup, Cgroups } from "./cgroup.ts";
 import type { LimitGroup } from "./cgroup-limits.ts";
 import { findCgroupHome } from "./cgroup-mounts.ts";
+import { InputWatch } from "./linux-input.ts";
 import { type Eyes, LinuxTree } from "./linux-tree.ts";
 import type { OomWatch } from "./oom.ts";
 import type { Enclosure, StandardInput, Tree } from "./platform.ts";
@@ -44,7 +45,12 @@ export class BareEnclosure implements Enclosure {
 	constructor(private readonly eyes: Eyes) {}
 
 	track(leader: number, input: StandardInput): Tree {
-		return new LinuxTree(leader, input, this.eyes, undefined);
+		return new LinuxTree(
+			leader,
+			new InputWatch(leader, input),
+			this.eyes,
+			undefined,
+		);
 	}
 
 	fallBack(): boolean {
@@ -102,14 +108,19 @@ export class LinuxEnclosure implements Enclosure {
 			diagnose(`processes can't be started in ${this.#cgroups.directory}`);
 		}
 		this.#limits?.join([leader]);
-		const tree = new LinuxTree(leader, input, this.eyes, {
-			adoptions,
-			tag: this.#tag,
-			cgroup: this.#cgroup,
-			limits: this.#limits,
-			oom,
-			activity: this.#cgroups?.activity,
-		});
+		const tree = new LinuxTree(
+			leader,
+			new InputWatch(leader, input),
+			this.eyes,
+			{
+				adoptions,
+				tag: this.#tag,
+				cgroup: this.#cgroup,
+				limits: this.#limits,
+				oom,
+				activity: this.#cgroups?.activity,
+			},
+		);
 		this.#joinEarlyOnes(tree, leader);
 		return tree;
 	}

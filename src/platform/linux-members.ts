@@ -146,14 +146,19 @@ export class Members implements Family {
 		}
 	}
 
-	/** Those that were seen before, the leader first of all, and their descendants. */
+	/**
+	 * Those that were seen before, the leader first of all, and their descendants: each
+	 * after its parent, so that one that ends meanwhile is missing in the look, and not
+	 * in it twice, as itself and in what its parent has waited for; see `Totals`.
+	 */
 	#descendants(orphans: readonly ProcStat[]): ProcStat[] {
 		const found = new Map<number, ProcStat>();
 		const hidden = this.#hiddenOnes(orphans);
 		for (const stat of hidden) found.set(stat.pid, stat);
 		const queue = [...this.#known.keys()];
 		const listed = new Set<number>();
-		for (let pid = queue.pop(); pid !== undefined; pid = queue.pop()) {
+		// What is found is looked at after all that was known.
+		for (const pid of queue) {
 			if (found.has(pid)) continue;
 			const stat =
 				readStat(pid) ?? (listed.has(pid) ? hiddenStat(pid) : undefined);

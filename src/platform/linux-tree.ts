@@ -5,7 +5,7 @@ import type { Cgroup } from "./cgroup.ts";
 import type { LimitGroup } from "./cgroup-limits.ts";
 import type { openLinuxLibc } from "./ffi.ts";
 import { Counters } from "./linux-counters.ts";
-import { InputWatch } from "./linux-input.ts";
+import type { InputWatch } from "./linux-input.ts";
 import { Members, type Ties } from "./linux-members.ts";
 import {
 	type MemoryEyes,
@@ -13,13 +13,7 @@ import {
 	residentBytes,
 } from "./linux-memory.ts";
 import type { OomWatch } from "./oom.ts";
-import type {
-	Signal,
-	StandardInput,
-	Tree,
-	TreeSample,
-	TreeTotals,
-} from "./platform.ts";
+import type { Signal, Tree, TreeSample, TreeTotals } from "./platform.ts";
 import {
 	countDescriptors,
 	hasEnded,
@@ -60,7 +54,6 @@ export interface Bonds extends Ties {
 export class LinuxTree implements Tree {
 	readonly #members: Members;
 	readonly #counters = new Counters();
-	readonly #input: InputWatch;
 	#cgroupSeconds = 0;
 	readonly #activity: Activity;
 	readonly #sleep = new Sleep();
@@ -75,13 +68,12 @@ export class LinuxTree implements Tree {
 	/** @param bonds undefined where this process adopts no orphans */
 	constructor(
 		readonly leader: number,
-		input: StandardInput,
+		private readonly input: InputWatch,
 		private readonly eyes: Eyes,
 		private readonly bonds: Bonds | undefined,
 	) {
 		this.#members = new Members(leader, bonds);
 		this.#activity = new Activity(bonds?.cgroup?.directory, bonds?.activity);
-		this.#input = new InputWatch(leader, input);
 	}
 
 	get isGrouped(): boolean {
@@ -287,8 +279,8 @@ export class LinuxTree implements Tree {
 
 	inputReader(): number | undefined {
 		const pids = this.#present();
-		const since = this.#input.isTerminal ? undefined : this.#sleep.since(pids);
-		return this.#reader.get(since, () => this.#input.reader(pids));
+		const since = this.input.isTerminal ? undefined : this.#sleep.since(pids);
+		return this.#reader.get(since, () => this.input.reader(pids));
 	}
 
 	/** Who is there, without another look where nothing has run since the last one. */

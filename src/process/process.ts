@@ -185,14 +185,12 @@ export class ManagedProcess {
 			const { left, cost } = await turns.run(() => this.#leftovers());
 			if (left === 0) break;
 			const pause = this.#haste ?? LEFTOVER_INTERVAL;
-			if (this.#haste !== undefined)
-				this.#haste = Math.min(pause * 2, LONGEST_HURRIED_INTERVAL);
+			this.#haste &&= Math.min(pause * 2, LONGEST_HURRIED_INTERVAL);
 			// A large tree takes long to look at; that must not be all the server does.
 			const most = this.#haste === undefined ? 20 : 1;
-			const woken = new Promise<void>((resolve) => {
-				this.#wake = resolve;
-			});
-			await settlesWithin(woken, Math.max(pause, cost * most));
+			const woken = Promise.withResolvers<void>();
+			this.#wake = woken.resolve;
+			await settlesWithin(woken.promise, Math.max(pause, cost * most));
 		}
 		for (const cancel of this.#timers) cancel();
 		this.stdin?.close();
@@ -239,10 +237,10 @@ export class ManagedProcess {
 	}
 
 	#readOutput(stream: OutputStream | undefined): void {
-		const read = this.#pump(stream, this.stdout, (cut) => {
+		const onCut = (cut: () => void) => {
 			this.#cutOutput = cut;
-		});
-		this.#reading.push(read);
+		};
+		this.#reading.push(this.#pump(stream, this.stdout, onCut));
 	}
 
 	/** Reads its standard output no more: whoever writes to it finds a broken pipe, as in a shell. */

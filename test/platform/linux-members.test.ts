@@ -2,6 +2,7 @@ import { describe, expect, it } from "bun:test";
 import { Adoptions } from "../../src/platform/adoption.ts";
 import { Members } from "../../src/platform/linux-members.ts";
 import { readStat } from "../../src/platform/procfs.ts";
+import { killQuietly } from "../support/managed.ts";
 
 describe.skipIf(process.platform !== "linux")("the members of a tree", () => {
 	/** Of a leader that is a child of nobody's; it has been reaped unless it is registered. */
@@ -31,6 +32,27 @@ describe.skipIf(process.platform !== "linux")("the members of a tree", () => {
 		await child.exited;
 		expect(members.startTime).toBeGreaterThanOrEqual(startTime);
 		expect(members.startTime).toBeLessThan(Number.POSITIVE_INFINITY);
+	});
+
+	it("are looked at after their parents, at every look", async () => {
+		await using child = Bun.spawn(
+			["sh", "-c", "(sh -c 'sleep 60 & echo; wait' & wait) & wait"],
+			{ stdout: "pipe" },
+		);
+		await child.stdout.getReader().read();
+		const members = membersOf(child.pid, true);
+		try {
+			for (let looks = 0; looks < 5; looks++) {
+				const seen = members.living("turn");
+				const pids = seen.map(({ pid }) => pid);
+				expect(seen.length).toBe(4);
+				for (const { pid, parent } of seen.slice(1))
+					expect(pids.indexOf(parent)).toBeLessThan(pids.indexOf(pid));
+				expect(pids[0]).toBe(child.pid);
+			}
+		} finally {
+			for (const { pid } of members.seen) killQuietly(pid);
+		}
 	});
 
 	it("are not those of a pid that may be another one's by now", () => {
