@@ -33,7 +33,7 @@ export const launchFields = {
 		.record(z.string(), z.string())
 		.default({})
 		.describe(
-			"Environment variables to add to the few that are inherited. Those that load code (PATH, LD_PRELOAD, NODE_OPTIONS …) are removed, with a warning.",
+			"Environment variables to add to the few that are inherited. Those that load code (PATH, LD_PRELOAD, NODE_OPTIONS and their like) are removed, with a warning.",
 		),
 	resourceLimits: z
 		._default(resourceLimits, {})
