@@ -3,11 +3,14 @@ import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
 import { messageOf, shorten } from "./errors.ts";
 import { Outbox, type Sink } from "./outbox.ts";
 import { settlesWithin } from "./process/timer.ts";
+import { nextTurn } from "./process/turns.ts";
 
 /** Bytes of one message; a longer line is skipped and refused. */
 const MAX_LINE = 32 * 2 ** 20;
 /** Characters of answers that a client has not taken, with which no more of its requests are. */
 const MOST_UNREAD = 16 * 2 ** 20;
+/** Messages taken in one turn of the event loop: a thousand at once would each hold what their calls need until all are done. */
+const MOST_AT_ONCE = 64;
 const NEWLINE = 0x0a;
 
 // Error codes of JSON-RPC 2.0, section 5.1.
@@ -53,6 +56,8 @@ export class LineTransport implements Transport {
 	readonly #outbox: Outbox;
 	/** Input that waits until less is unread: not left in the pipe, as its end must be seen. */
 	#waiting: Uint8Array[] = [];
+	/** While lines are taken. */
+	#taking: Promise<void> | undefined;
 	#onIdle: (() => void) | undefined;
 	/** Messages that came before there was anybody to take them. */
 	#early: JSONRPCMessage[] | undefined;
@@ -104,6 +109,7 @@ export class LineTransport implements Transport {
 			this.#waiting.push(next.value);
 			this.#takeWaiting();
 		}
+		await this.#taking;
 		this.#end();
 	}
 
@@ -137,25 +143,31 @@ export class LineTransport implements Transport {
 	}
 
 	#takeWaiting(): void {
-		while (this.#outbox.unread <= MOST_UNREAD) {
-			const chunk = this.#waiting.shift();
-			if (!chunk) return;
-			this.#take(chunk);
+		this.#taking ??= this.#takeLines().finally(() => {
+			this.#taking = undefined;
+		});
+	}
+
+	async #takeLines(): Promise<void> {
+		for (let lines = 1; this.#outbox.unread <= MOST_UNREAD; lines++) {
+			if (!this.#takeLine()) return;
+			if (lines % MOST_AT_ONCE === 0) await nextTurn();
 		}
 	}
 
-	#take(chunk: Uint8Array): void {
-		let rest = chunk;
-		for (
-			let end = rest.indexOf(NEWLINE);
-			end >= 0;
-			end = rest.indexOf(NEWLINE)
-		) {
-			this.#keep(rest.subarray(0, end));
+	/** Takes what came up to the end of a line; false where there is none yet. */
+	#takeLine(): boolean {
+		for (;;) {
+			const chunk = this.#waiting.shift();
+			if (!chunk) return false;
+			const end = chunk.indexOf(NEWLINE);
+			this.#keep(end < 0 ? chunk : chunk.subarray(0, end));
+			if (end < 0) continue;
+			if (end + 1 < chunk.length)
+				this.#waiting.unshift(chunk.subarray(end + 1));
 			this.#finishLine();
-			rest = rest.subarray(end + 1);
+			return true;
 		}
-		this.#keep(rest);
 	}
 
 	#keep(part: Uint8Array): void {

@@ -127,6 +127,25 @@ describe("reading", () => {
 		expect(await client.receives(100)).toEqual(messages);
 	});
 
+	it("takes a part of many messages in each turn of the event loop", async () => {
+		const client = await Connection.open();
+		const most: number[] = [];
+		let taken = 0;
+		client.transport.onmessage = () => {
+			if (taken++ === 0)
+				setImmediate(() => {
+					most.push(taken);
+					taken = 0;
+				});
+		};
+		const lines = Array.from({ length: 1000 }, (_, id) => line(request(id)));
+		client.input.end(lines.join(""));
+		await client.transport.ended;
+		await new Promise((resolve) => setImmediate(resolve));
+		expect(most.reduce((sum, count) => sum + count, 0)).toBe(1000);
+		expect(Math.max(...most)).toBeLessThanOrEqual(128);
+	});
+
 	it("takes lines that end in CRLF, and skips empty ones", async () => {
 		const client = await Connection.open();
 		const text = JSON.stringify(request(1));
@@ -247,9 +266,10 @@ describe("ending", () => {
 
 	it("comes after the messages that came before it", async () => {
 		const client = await Connection.open();
-		client.input.end(line(request(1)));
+		const messages = Array.from({ length: 1000 }, (_, id) => request(id));
+		client.input.end(messages.map(line).join(""));
 		await client.transport.ended;
-		expect(client.received).toEqual([request(1)]);
+		expect(client.received).toEqual(messages);
 	});
 });
 

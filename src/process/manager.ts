@@ -8,6 +8,7 @@ import { withPlace } from "../security/place.ts";
 import type { Limits } from "../security/resources.ts";
 import { wantsCapture } from "./capture.ts";
 import { holdToLimits, limitsForSystem } from "./enforcement.ts";
+import { collectAfterStarts } from "./garbage.ts";
 import { Guard } from "./guard.ts";
 import { identityOf, type StartRequest } from "./identity.ts";
 import { checkInput, feed, noStdin, openInput, whyBroken } from "./input.ts";
@@ -162,6 +163,7 @@ export class ProcessManager {
 			});
 			this.journal.started(process, isHidden);
 			if (!isHidden) this.changed.call();
+			collectAfterStarts();
 			return { process, warnings: admitted.warnings };
 		} catch (error) {
 			admitted.release();

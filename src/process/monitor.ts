@@ -15,6 +15,8 @@ const COARSE_GRAIN = 100;
 const SLICE = 4;
 /** The part of one core that looking at trees without limits may take; to come to them takes as much again. */
 const SHARE = 0.003;
+/** The part that first looks may take, which come as soon where few processes start at a time. */
+const EARLY_SHARE = 0.05;
 
 /** Judges each sample of a tree; returns the milliseconds after which it wants the next one, if it cares. */
 export type Judge = (sample: TreeSample) => number | undefined;
@@ -24,6 +26,8 @@ interface Watched {
 	readonly figures: Figures;
 	judge: Judge | undefined;
 	looks: number;
+	/** Whether first looks are still to come. */
+	isYoung: boolean;
 	/** What was noted last, and at which age of the process. */
 	noted: { readonly sample: TreeSample; readonly at: number } | undefined;
 }
@@ -37,6 +41,8 @@ export class Monitor {
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	#timerDue = Number.POSITIVE_INFINITY;
 	#isLooking = false;
+	/** How many are young. */
+	#young = 0;
 	/** Milliseconds that a look at a tree without limits takes, on average. */
 	#cost = 0;
 
@@ -47,10 +53,14 @@ export class Monitor {
 			figures: this.#figuresOf(process),
 			judge,
 			looks: 0,
+			isYoung: false,
 			noted: undefined,
 		};
 		this.#watched.add(entry);
-		void process.gone.then(() => this.#watched.delete(entry));
+		void process.gone.then(() => {
+			this.#watched.delete(entry);
+			this.#setYoung(entry, false);
+		});
 		this.#arm(this.#plan(entry, judge ? GRAIN : undefined));
 	}
 
@@ -146,9 +156,16 @@ export class Monitor {
 	#plan(entry: Watched, wanted: number | undefined): number {
 		const now = performance.now();
 		const early = EARLY[entry.looks++];
-		const usual = Math.max(INTERVAL, (this.#cost * this.#watched.size) / SHARE);
+		const isYoung = early !== undefined && this.#watched.has(entry);
+		this.#setYoung(entry, isYoung);
 		const pause =
-			early === undefined ? usual : Math.max(GRAIN, early - entry.process.age);
+			early === undefined
+				? Math.max(INTERVAL, (this.#cost * this.#watched.size) / SHARE)
+				: Math.max(
+						GRAIN,
+						early - entry.process.age,
+						(this.#cost * this.#young) / EARLY_SHARE,
+					);
 		const due = now + Math.min(pause, wanted ?? pause);
 		const grain =
 			early === undefined && (wanted ?? pause) >= COARSE_GRAIN
@@ -160,6 +177,11 @@ export class Monitor {
 		if (others) others.push(entry);
 		else this.#due.set(time, [entry]);
 		return time;
+	}
+
+	#setYoung(entry: Watched, isYoung: boolean): void {
+		if (entry.isYoung !== isYoung) this.#young += isYoung ? 1 : -1;
+		entry.isYoung = isYoung;
 	}
 
 	/** A turn under way arms the timer at its end. */

@@ -178,6 +178,26 @@ describe("Monitor's loop", () => {
 		await Promise.all(all.map((each) => each.end()));
 	}, 30_000);
 
+	it("leaves a burst of starts its time: their first looks are spread out", async () => {
+		const monitor = new Monitor();
+		const COUNT = 200;
+		const all = Array.from({ length: COUNT }, () =>
+			watch(
+				monitor,
+				new RecordedTree(() => {
+					spend(2);
+					return sampleOf();
+				}),
+			),
+		);
+		await Bun.sleep(2500);
+		const looks = all.reduce((sum, { tree }) => sum + tree.looks.length, 0);
+		// By then one alone would have had five, and all of them together 1000.
+		expect(looks).toBeGreaterThan(COUNT / 2);
+		expect(looks).toBeLessThan(COUNT * 2.5);
+		await Promise.all(all.map((each) => each.end()));
+	}, 30_000);
+
 	it("goes on looking at what an ended process left", async () => {
 		const monitor = new Monitor();
 		const { tree, process, exit, end } = bound(watch(monitor));
