@@ -57,10 +57,7 @@ export class Monitor {
 			noted: undefined,
 		};
 		this.#watched.add(entry);
-		void process.gone.then(() => {
-			this.#watched.delete(entry);
-			this.#setYoung(entry, false);
-		});
+		void process.gone.then(() => this.#forget(entry));
 		this.#arm(this.#plan(entry, judge ? GRAIN : undefined));
 	}
 
@@ -84,6 +81,15 @@ export class Monitor {
 		const figures = this.#figures.get(process) ?? new Figures();
 		this.#figures.set(process, figures);
 		return figures;
+	}
+
+	#forget(entry: Watched): void {
+		this.#watched.delete(entry);
+		this.#setYoung(entry, false);
+		if (this.#watched.size > 0) return;
+		this.#due.clear();
+		clearTimeout(this.#timer);
+		this.#timerDue = Number.POSITIVE_INFINITY;
 	}
 
 	async #turn(): Promise<void> {

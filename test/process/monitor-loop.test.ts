@@ -7,6 +7,7 @@ import {
 } from "../support/recorded-tree.ts";
 import { eventually } from "../support/server.ts";
 import { spend } from "../support/spend.ts";
+import { TimerCount } from "../support/timers.ts";
 
 /** A watched tree, and how to end it. */
 function watch(
@@ -54,6 +55,15 @@ describe("Monitor's loop", () => {
 		const { length } = tree.looks;
 		await Bun.sleep(1500);
 		expect(tree.looks).toHaveLength(length);
+	});
+
+	it("has no timer left once nothing is watched", async () => {
+		using timers = new TimerCount();
+		const { tree, end } = bound(watch(new Monitor()));
+		await looksAt(tree, 2);
+		expect(timers.open).toBeGreaterThan(0);
+		await end();
+		await eventually(() => timers.open === 0 || undefined, "no timer");
 	});
 
 	it("starts again with the next one", async () => {
@@ -158,7 +168,7 @@ describe("Monitor's loop", () => {
 	it("takes about a percent of a core and no more, however dear its looks are", async () => {
 		const monitor = new Monitor();
 		const DEAR = 2;
-		const all = Array.from({ length: 40 }, () =>
+		const all = Array.from({ length: 20 }, () =>
 			watch(
 				monitor,
 				new RecordedTree(() => {
@@ -170,13 +180,16 @@ describe("Monitor's loop", () => {
 		const total = () =>
 			all.reduce((sum, { tree }) => sum + tree.looks.length, 0);
 		// The early looks teach it what one costs.
-		await Bun.sleep(2500);
+		await eventually(
+			() => all.every(({ tree }) => tree.looks.length >= 5) || undefined,
+			"the early looks",
+		);
 		const before = total();
 		await Bun.sleep(10_000);
 		const share = ((total() - before) * DEAR) / 10_000;
 		expect(share).toBeLessThan(0.02);
 		await Promise.all(all.map((each) => each.end()));
-	}, 30_000);
+	}, 60_000);
 
 	it("leaves a burst of starts its time: their first looks are spread out", async () => {
 		const monitor = new Monitor();

@@ -4,6 +4,17 @@ import type { Sink } from "../../src/outbox.ts";
 import { LineTransport } from "../../src/transport.ts";
 import { eventually } from "./server.ts";
 
+/** A request that asks nothing. */
+export const request = (id: number | string, text = "") => ({
+	jsonrpc: "2.0" as const,
+	id,
+	method: "ping",
+	params: { text },
+});
+
+/** A message as it goes over the wire. */
+export const line = (message: unknown) => `${JSON.stringify(message)}\n`;
+
 /** A stream of node's in the place of the runtime's sink. */
 export function sinkOf(stream: Writable): Sink {
 	// Each write tells its own error.
