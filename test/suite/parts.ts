@@ -19,14 +19,18 @@ export interface Part {
  */
 export const PARTS: readonly Part[] = [
 	{
-		name: "sessions",
-		reason: "one client, one server, a few processes; waits for timeouts",
+		name: "units",
+		reason: "no server but the code itself, in the test's own process",
 		files: [
-			...["e2e/audit*", "e2e/bad-requests*", "e2e/client*"],
-			...["e2e/command-line*", "e2e/configuration*", "e2e/confirmation*"],
-			...["e2e/deadlines*", "e2e/input*", "e2e/output*", "e2e/protocol*"],
-			...["e2e/session*", "e2e/terminate*"],
+			...["*", "cli/*", "config/*", "platform/*", "process/*", "security/*"],
+			...["suite/*", "supervision/*", "tools/*"],
 		],
+		runs: "beside",
+	},
+	{
+		name: "trees",
+		reason: "what is awkward to end; waits for graces and timeouts",
+		files: ["e2e/trees.*", "e2e/trees-hostile*", "e2e/trees-survivors*"],
 		runs: "beside",
 	},
 	{
@@ -35,6 +39,17 @@ export const PARTS: readonly Part[] = [
 		files: [
 			...["e2e/follow*", "e2e/groups*", "e2e/kernel-pipes*"],
 			...["e2e/list-changed*", "e2e/pipelines*", "e2e/services*", "e2e/wait*"],
+		],
+		runs: "beside",
+	},
+	{
+		name: "sessions",
+		reason: "one client, one server, a few processes; waits for timeouts",
+		files: [
+			...["e2e/audit*", "e2e/bad-requests*", "e2e/client*"],
+			...["e2e/command-line*", "e2e/configuration*", "e2e/confirmation*"],
+			...["e2e/deadlines*", "e2e/input*", "e2e/output*", "e2e/protocol*"],
+			...["e2e/session*", "e2e/terminate*"],
 		],
 		runs: "beside",
 	},
@@ -59,24 +74,10 @@ export const PARTS: readonly Part[] = [
 		runs: "beside",
 	},
 	{
-		name: "units",
-		reason: "no server but the code itself, in the test's own process",
-		files: [
-			...["*", "cli/*", "config/*", "platform/*", "process/*", "security/*"],
-			...["suite/*", "supervision/*", "tools/*"],
-		],
-		runs: "beside",
-	},
-	{
-		name: "trees",
-		reason: "what is awkward to end; waits for graces and timeouts",
-		files: ["e2e/trees.*", "e2e/trees-hostile*", "e2e/trees-survivors*"],
-		runs: "beside",
-	},
-	{
-		name: "terminals",
-		reason: "programs in terminals; waits for screens and questions",
-		files: ["e2e/terminal*"],
+		name: "counters",
+		reason:
+			"sums that don't depend on how long something takes; waits for looks",
+		files: ["e2e/figures-counters*", "e2e/limits.*"],
 		runs: "beside",
 	},
 	{
@@ -87,17 +88,9 @@ export const PARTS: readonly Part[] = [
 		runs: "beside",
 	},
 	{
-		name: "counters",
-		reason:
-			"sums that don't depend on how long something takes; waits for looks",
-		files: ["e2e/figures-counters*", "e2e/limits.*"],
-		runs: "beside",
-	},
-	{
-		name: "killed",
-		reason:
-			"hundreds of processes whose server is killed; bounds are ten times what it takes",
-		files: ["e2e/trees-killed*"],
+		name: "terminals",
+		reason: "programs in terminals; waits for screens and questions",
+		files: ["e2e/terminal*"],
 		runs: "beside",
 	},
 	{
@@ -108,6 +101,13 @@ export const PARTS: readonly Part[] = [
 			...["bench/*", "e2e/attack*", "e2e/child*", "e2e/hostile-folder*"],
 			...["e2e/policy*", "e2e/programs*", "e2e/remediation*"],
 		],
+		runs: "beside",
+	},
+	{
+		name: "killed",
+		reason:
+			"hundreds of processes whose server is killed; bounds are ten times what it takes",
+		files: ["e2e/trees-killed*"],
 		runs: "beside",
 	},
 	{
