@@ -56,8 +56,9 @@ export class LineTransport implements Transport {
 	readonly #outbox: Outbox;
 	/** Input that waits until less is unread: not left in the pipe, as its end must be seen. */
 	#waiting: Uint8Array[] = [];
-	/** While lines are taken. */
-	#taking: Promise<void> | undefined;
+	#isTaking = false;
+	/** Resolves when what came so far was taken, as far as it can be now. */
+	#taken = Promise.resolve();
 	#onIdle: (() => void) | undefined;
 	/** Messages that came before there was anybody to take them. */
 	#early: JSONRPCMessage[] | undefined;
@@ -109,7 +110,7 @@ export class LineTransport implements Transport {
 			this.#waiting.push(next.value);
 			this.#takeWaiting();
 		}
-		await this.#taking;
+		await this.#taken;
 		this.#end();
 	}
 
@@ -143,15 +144,18 @@ export class LineTransport implements Transport {
 	}
 
 	#takeWaiting(): void {
-		this.#taking ??= this.#takeLines().finally(() => {
-			this.#taking = undefined;
-		});
+		if (!this.#isTaking) this.#taken = this.#takeLines();
 	}
 
 	async #takeLines(): Promise<void> {
-		for (let lines = 1; this.#outbox.unread <= MOST_UNREAD; lines++) {
-			if (!this.#takeLine()) return;
-			if (lines % MOST_AT_ONCE === 0) await nextTurn();
+		this.#isTaking = true;
+		try {
+			for (let lines = 1; this.#outbox.unread <= MOST_UNREAD; lines++) {
+				if (!this.#takeLine()) return;
+				if (lines % MOST_AT_ONCE === 0) await nextTurn();
+			}
+		} finally {
+			this.#isTaking = false;
 		}
 	}
 

@@ -1,3 +1,6 @@
+/** Made once: each new one would look at the whole stack. */
+const OVER = new DOMException("The call is over.", "AbortError");
+
 /** The calls under way. Each has a signal that says when nobody waits for its answer any more. */
 export class Calls {
 	readonly #open = new Set<AbortController>();
@@ -12,7 +15,7 @@ export class Calls {
 		call: (signal: AbortSignal) => Promise<T>,
 	): Promise<T> {
 		const controller = new AbortController();
-		const abort = () => controller.abort();
+		const abort = () => controller.abort(OVER);
 		if (cancelled.aborted || this.#isOver) abort();
 		cancelled.addEventListener("abort", abort);
 		this.#open.add(controller);
@@ -28,6 +31,6 @@ export class Calls {
 	/** Has those under way, and those to come, wait for nothing. */
 	end(): void {
 		this.#isOver = true;
-		for (const controller of this.#open) controller.abort();
+		for (const controller of this.#open) controller.abort(OVER);
 	}
 }
