@@ -70,14 +70,18 @@ describe("a part of the suite", () => {
 		using scratch = new Scratch();
 		const trace = join(scratch.path, "pid");
 		const run = runOf(scratch, { a: HANG(trace) }, 600_000);
-		const child = await eventually(async () => {
-			const file = Bun.file(trace);
-			const text = (await file.exists()) ? await file.text() : "";
-			// It is there before it is written.
-			return Number(text) || undefined;
-		}, "the test to hang");
-		expect(isAlive(child)).toBe(true);
-		await run.stop("hangs");
+		let child = 0;
+		try {
+			child = await eventually(async () => {
+				const file = Bun.file(trace);
+				const text = (await file.exists()) ? await file.text() : "";
+				// It is there before it is written.
+				return Number(text) || undefined;
+			}, "the test to hang");
+			expect(isAlive(child)).toBe(true);
+		} finally {
+			await run.stop("hangs");
+		}
 		const { outcome } = await run.ended;
 		expect(outcome).toMatchObject({ failed: 1, faults: ["hangs"] });
 		await eventually(
