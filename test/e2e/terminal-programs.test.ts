@@ -25,7 +25,7 @@ describe.skipIf(process.platform === "win32")("in a terminal", () => {
 		const pid = await startInTerminal(server, PYTHON, ["-q"]);
 		await screenShows(server, pid, />>>$/);
 		await type(server, pid, "6 * 7\n");
-		const { lines } = await screenShows(server, pid, /^42$/m);
+		const { lines } = await screenShows(server, pid, /^42\n>>>$/m);
 		expect(lines).toEqual([">>> 6 * 7", "42", ">>>"]);
 		await type(server, pid, "while True: pass\n\n");
 		await waitsFor(server, pid, undefined);
@@ -47,7 +47,7 @@ describe.skipIf(process.platform === "win32")("in a terminal", () => {
 		const pid = await startInTerminal(server, NODE, ["-i"]);
 		await waitsFor(server, pid, "key");
 		await type(server, pid, "[1, 2].map((x) => x * 21)\n");
-		const { lines } = await screenShows(server, pid, /^\[ 21, 42 \]$/m);
+		const { lines } = await screenShows(server, pid, /^\[ 21, 42 \]\n>$/m);
 		expect(lines.slice(-3)).toEqual([
 			"> [1, 2].map((x) => x * 21)",
 			"[ 21, 42 ]",
