@@ -201,7 +201,9 @@ export class Members implements Family {
 		const leaderLives = stat !== undefined && !hasEnded(stat);
 		if (leaderLives || !sendSignal(-this.leader, 0)) return [];
 		return allProcesses().filter(
-			(each) => each.session === this.leader && this.#isOurs(each),
+			// Those that have ended are for whoever adopted them to reap, at leisure.
+			(each) =>
+				each.session === this.leader && !hasEnded(each) && this.#isOurs(each),
 		);
 	}
 }
