@@ -54,7 +54,7 @@ export class LineTransport implements Transport {
 	/** Requests that wait for their answers. */
 	readonly #open = new Set<string | number>();
 	readonly #outbox: Outbox;
-	/** Input that waits until less is unread: not left in the pipe, as its end must be seen. */
+	/** Input that waits for its turn, or until less is unread: not left in the pipe, as its end must be seen. */
 	#waiting: Uint8Array[] = [];
 	#isTaking = false;
 	/** Resolves when what came so far was taken, as far as it can be now. */

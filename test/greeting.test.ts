@@ -7,6 +7,7 @@ import {
 } from "@modelcontextprotocol/sdk/types.js";
 import fc from "fast-check";
 import { greet, introduction, PROTOCOL_VERSIONS } from "../src/greeting.ts";
+import { nextTurn } from "../src/process/turns.ts";
 import { Connection } from "./support/connection.ts";
 
 const VERSION = "1.2.3";
@@ -161,7 +162,7 @@ describe("greet", () => {
 		client.input.write(line(initialize(PARAMS)) + line(ping(1)));
 		const greeted = await greetedBy(client);
 		client.input.write(line(ping(2)));
-		await new Promise((resolve) => setImmediate(resolve));
+		await nextTurn();
 		expect(client.answers).toHaveLength(1);
 		const server = sdkServer();
 		await server.connect(greeted);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "bun:test";
 import { Outbox, type Sink } from "../src/outbox.ts";
+import { nextTurn } from "../src/process/turns.ts";
 import { PYTHON } from "./support/programs.ts";
 import { eventually } from "./support/server.ts";
 
@@ -25,7 +26,7 @@ class Gate implements Sink {
 		const open = this.#open;
 		this.#open = undefined;
 		open?.();
-		await new Promise((resolve) => setImmediate(resolve));
+		await nextTurn();
 	}
 }
 

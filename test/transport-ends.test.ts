@@ -1,5 +1,6 @@
 import { describe, expect, it } from "bun:test";
 import { PassThrough } from "node:stream";
+import { nextTurn } from "../src/process/turns.ts";
 import { LineTransport } from "../src/transport.ts";
 import { Connection, line, request, sinkOf } from "./support/connection.ts";
 
@@ -88,7 +89,7 @@ describe("sending", () => {
 		const transport = new LineTransport(input, sinkOf(output));
 		await transport.start();
 		input.write(line(request(1)));
-		await new Promise((resolve) => setImmediate(resolve));
+		await nextTurn();
 		void transport.send({ jsonrpc: "2.0", method: "a" });
 		void transport.send({ jsonrpc: "2.0", method: "b" });
 		const before = performance.now();

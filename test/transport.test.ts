@@ -2,6 +2,7 @@ import { describe, expect, it } from "bun:test";
 import { PassThrough } from "node:stream";
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
 import fc from "fast-check";
+import { nextTurn } from "../src/process/turns.ts";
 import { fixed, LineTransport } from "../src/transport.ts";
 import { Connection, line, request, sinkOf } from "./support/connection.ts";
 import { eventually } from "./support/server.ts";
@@ -41,7 +42,7 @@ describe("reading", () => {
 		await transport.start();
 		for (let id = 0; id < 64; id++) {
 			input.write(line(request(id)));
-			await new Promise((resolve) => setImmediate(resolve));
+			await nextTurn();
 		}
 		expect(requests).toBeGreaterThan(10);
 		expect(requests).toBeLessThan(20);
@@ -127,7 +128,7 @@ describe("reading", () => {
 		const lines = Array.from({ length: 1000 }, (_, id) => line(request(id)));
 		client.input.end(lines.join(""));
 		await client.transport.ended;
-		await new Promise((resolve) => setImmediate(resolve));
+		await nextTurn();
 		expect(most.reduce((sum, count) => sum + count, 0)).toBe(1000);
 		expect(Math.max(...most)).toBeLessThanOrEqual(128);
 	});

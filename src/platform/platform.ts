@@ -66,13 +66,13 @@ export interface Tree {
 	inputReader?(): number | undefined;
 }
 
+/** A child's standard input: a descriptor of this process's, or what the runtime makes. */
+export type StandardInput = number | "pipe" | "ignore" | "terminal";
+
 /**
  * What is made around a process just before it starts, so that nothing that it
  * starts itself is lost.
  */
-/** A child's standard input: a descriptor of this process's, or what the runtime makes. */
-export type StandardInput = number | "pipe" | "ignore" | "terminal";
-
 export interface Enclosure {
 	/** What the runtime is told about the start. */
 	readonly spawn: {

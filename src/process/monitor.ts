@@ -15,7 +15,7 @@ const COARSE_GRAIN = 100;
 const SLICE = 4;
 /** The part of one core that looking at trees without limits may take; to come to them takes as much again. */
 const SHARE = 0.003;
-/** The part that first looks may take, which come as soon where few processes start at a time. */
+/** The part of one core that first looks may take: where few processes start at a time, they come when `EARLY` says. */
 const EARLY_SHARE = 0.05;
 
 /** Judges each sample of a tree; returns the milliseconds after which it wants the next one, if it cares. */
@@ -26,8 +26,6 @@ interface Watched {
 	readonly figures: Figures;
 	judge: Judge | undefined;
 	looks: number;
-	/** Whether first looks are still to come. */
-	isYoung: boolean;
 	/** What was noted last, and at which age of the process. */
 	noted: { readonly sample: TreeSample; readonly at: number } | undefined;
 }
@@ -41,8 +39,8 @@ export class Monitor {
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	#timerDue = Number.POSITIVE_INFINITY;
 	#isLooking = false;
-	/** How many are young. */
-	#young = 0;
+	/** Those of whom first looks are still to come. */
+	readonly #young = new Set<Watched>();
 	/** Milliseconds that a look at a tree without limits takes, on average. */
 	#cost = 0;
 
@@ -53,10 +51,10 @@ export class Monitor {
 			figures: this.#figuresOf(process),
 			judge,
 			looks: 0,
-			isYoung: false,
 			noted: undefined,
 		};
 		this.#watched.add(entry);
+		this.#young.add(entry);
 		void process.gone.then(() => this.#forget(entry));
 		this.#arm(this.#plan(entry, judge ? GRAIN : undefined));
 	}
@@ -85,7 +83,7 @@ export class Monitor {
 
 	#forget(entry: Watched): void {
 		this.#watched.delete(entry);
-		this.#setYoung(entry, false);
+		this.#young.delete(entry);
 		if (this.#watched.size > 0) return;
 		this.#due.clear();
 		clearTimeout(this.#timer);
@@ -162,15 +160,14 @@ export class Monitor {
 	#plan(entry: Watched, wanted: number | undefined): number {
 		const now = performance.now();
 		const early = EARLY[entry.looks++];
-		const isYoung = early !== undefined && this.#watched.has(entry);
-		this.#setYoung(entry, isYoung);
+		if (early === undefined) this.#young.delete(entry);
 		const pause =
 			early === undefined
 				? Math.max(INTERVAL, (this.#cost * this.#watched.size) / SHARE)
 				: Math.max(
 						GRAIN,
 						early - entry.process.age,
-						(this.#cost * this.#young) / EARLY_SHARE,
+						(this.#cost * this.#young.size) / EARLY_SHARE,
 					);
 		const due = now + Math.min(pause, wanted ?? pause);
 		const grain =
@@ -183,11 +180,6 @@ export class Monitor {
 		if (others) others.push(entry);
 		else this.#due.set(time, [entry]);
 		return time;
-	}
-
-	#setYoung(entry: Watched, isYoung: boolean): void {
-		if (entry.isYoung !== isYoung) this.#young += isYoung ? 1 : -1;
-		entry.isYoung = isYoung;
 	}
 
 	/** A turn under way arms the timer at its end. */

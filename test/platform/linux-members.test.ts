@@ -2,6 +2,7 @@ import { describe, expect, it } from "bun:test";
 import { Adoptions } from "../../src/platform/adoption.ts";
 import { Members } from "../../src/platform/linux-members.ts";
 import { readStat } from "../../src/platform/procfs.ts";
+import { nextTurn } from "../../src/process/turns.ts";
 import { killQuietly } from "../support/managed.ts";
 
 describe.skipIf(process.platform !== "linux")("the members of a tree", () => {
@@ -27,7 +28,7 @@ describe.skipIf(process.platform !== "linux")("the members of a tree", () => {
 		expect(asked.hasSeen(pid)).toBe(true);
 		await using child = Bun.spawn(["sleep", "60"]);
 		const members = membersOf(child.pid, true);
-		await new Promise((resolve) => setImmediate(resolve));
+		await nextTurn();
 		child.kill("SIGKILL");
 		await child.exited;
 		expect(members.startTime).toBeGreaterThanOrEqual(startTime);

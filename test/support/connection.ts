@@ -1,6 +1,7 @@
 import { PassThrough, type Writable } from "node:stream";
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
 import type { Sink } from "../../src/outbox.ts";
+import { nextTurn } from "../../src/process/turns.ts";
 import { LineTransport } from "../../src/transport.ts";
 import { eventually } from "./server.ts";
 
@@ -64,7 +65,7 @@ export class Connection {
 	async give(...chunks: (string | Uint8Array)[]): Promise<void> {
 		for (const chunk of chunks) {
 			this.input.write(chunk);
-			await new Promise((resolve) => setImmediate(resolve));
+			await nextTurn();
 		}
 	}
 

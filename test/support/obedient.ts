@@ -19,6 +19,8 @@ for line in sys.stdin:
         while True: pass
 `;
 
+import { nextTurn } from "../../src/process/turns.ts";
+
 /** A program that does what it is told: listen, fork, thread, burn. */
 export async function obedient(): Promise<Running> {
 	const running = await python(PROGRAM, { input: true });
@@ -38,6 +40,6 @@ export async function tell(
 		const said = answer.exec(running.stdout);
 		if (said) return said[0];
 		if (performance.now() > deadline) throw new Error(`no answer to ${word}`);
-		await new Promise((resolve) => setImmediate(resolve));
+		await nextTurn();
 	}
 }

@@ -1,5 +1,6 @@
 import { ProcessError } from "../../src/errors.ts";
 import type { Termination } from "../../src/process/termination.ts";
+import { nextTurn } from "../../src/process/turns.ts";
 import type { Clock } from "../../src/supervision/clock.ts";
 import type { CheckResult } from "../../src/supervision/health.ts";
 import type { RestartPolicy } from "../../src/supervision/restart.ts";
@@ -50,8 +51,7 @@ export class TestClock implements Clock {
 
 /** Lets everything that waits for nothing but its turn happen. */
 export async function settle(): Promise<void> {
-	for (let turns = 0; turns < 3; turns++)
-		await new Promise((resolve) => setImmediate(resolve));
+	for (let turns = 0; turns < 3; turns++) await nextTurn();
 }
 
 /** A made-up process, which lives until it is told otherwise. */
