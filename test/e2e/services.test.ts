@@ -116,22 +116,23 @@ describe.skipIf(process.platform === "win32")("a service", () => {
 		await using server = await TestServer.start(CONFIG);
 		const program = [
 			"import os, signal, subprocess, sys, time",
+			// In one write: print's end of the line is another, and three write here.
+			"tell = lambda pid: os.write(1, b'%d\\n' % pid)",
 			"signal.signal(signal.SIGTERM, signal.SIG_IGN)",
-			"pids = [os.getpid()]",
 			"for _ in range(2):",
 			"    pid = os.fork()",
 			"    if pid == 0:",
 			"        os.setsid()",
 			"        child = subprocess.Popen([sys.executable, '-c', 'import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(\"ready\", flush=True); time.sleep(600)'])",
-			"        print(child.pid, flush=True)",
+			"        tell(child.pid)",
 			"        time.sleep(600)",
-			"    print(pid, flush=True)",
+			"    tell(pid)",
 			"time.sleep(600)",
 		].join("\n");
 		const { pid } = await server.ok("process_start_service", {
 			name: "stubborn",
 			executable: "python3",
-			args: ["-u", "-c", program],
+			args: ["-c", program],
 		});
 		const output = await eventually(async () => {
 			const { stdout } = await server.ok("process_get_output", {
