@@ -6,7 +6,7 @@ import { turns } from "./turns.ts";
 
 /** Milliseconds between looks at a tree without limits. */
 const INTERVAL = 1000;
-/** Milliseconds after the start of the first looks: much happens early, and much ends early. */
+/** Ages in milliseconds of the first looks: much happens early, and much ends early. One that is missed is not made up for. */
 const EARLY = [20, 60, 140, 300, 600];
 /** Milliseconds to whose multiples looks are put off, so that many share one turn. */
 const GRAIN = 20;
@@ -24,8 +24,7 @@ export type Judge = (sample: TreeSample) => number | undefined;
 interface Watched {
 	readonly process: ManagedProcess;
 	readonly figures: Figures;
-	judge: Judge | undefined;
-	looks: number;
+	readonly judge: Judge | undefined;
 	/** What was noted last, and at which age of the process. */
 	noted: { readonly sample: TreeSample; readonly at: number } | undefined;
 }
@@ -50,7 +49,6 @@ export class Monitor {
 			process,
 			figures: this.#figuresOf(process),
 			judge,
-			looks: 0,
 			noted: undefined,
 		};
 		this.#watched.add(entry);
@@ -159,14 +157,15 @@ export class Monitor {
 	 */
 	#plan(entry: Watched, wanted: number | undefined): number {
 		const now = performance.now();
-		const early = EARLY[entry.looks++];
+		const { age } = entry.process;
+		const early = EARLY.find((each) => each > age + GRAIN / 2);
 		if (early === undefined) this.#young.delete(entry);
 		const pause =
 			early === undefined
 				? Math.max(INTERVAL, (this.#cost * this.#watched.size) / SHARE)
 				: Math.max(
 						GRAIN,
-						early - entry.process.age,
+						early - age,
 						(this.#cost * this.#young.size) / EARLY_SHARE,
 					);
 		const due = now + Math.min(pause, wanted ?? pause);

@@ -31,15 +31,20 @@ function looksAt(tree: RecordedTree, count: number): Promise<true> {
 describe("Monitor's loop", () => {
 	it("looks early, and then about once a second", async () => {
 		const { tree, since, end } = bound(watch(new Monitor()));
-		await looksAt(tree, 8);
-		const times = tree.after(since);
+		const isOld = (time: number) => time > 700;
+		const times = await eventually(() => {
+			const all = tree.after(since);
+			return all.filter(isOld).length >= 4 ? all : undefined;
+		}, "four late looks");
 		// Each is put off a little, and a busy machine is late.
-		for (const [index, early] of [20, 60, 140, 300, 600].entries()) {
-			expect(times[index]).toBeGreaterThanOrEqual(early - 11);
-			expect(times[index]).toBeLessThan(early + 150);
-		}
-		const [fifth = 0, sixth = 0, seventh = 0, eighth = 0] = times.slice(4);
-		for (const pause of [sixth - fifth, seventh - sixth, eighth - seventh]) {
+		for (const early of [20, 60, 140, 300, 600])
+			expect(
+				times.some((time) => time >= early - 11 && time < early + 150),
+			).toBe(true);
+		expect(times.filter((time) => !isOld(time)).length).toBeLessThan(8);
+		const late = times.filter(isOld);
+		for (const [index, time] of late.slice(1).entries()) {
+			const pause = time - (late[index] ?? 0);
 			expect(pause).toBeGreaterThanOrEqual(900);
 			expect(pause).toBeLessThan(1400);
 		}
@@ -181,7 +186,7 @@ describe("Monitor's loop", () => {
 			all.reduce((sum, { tree }) => sum + tree.looks.length, 0);
 		// The early looks teach it what one costs.
 		await eventually(
-			() => all.every(({ tree }) => tree.looks.length >= 5) || undefined,
+			() => all.every(({ tree }) => tree.looks.length >= 3) || undefined,
 			"the early looks",
 		);
 		const before = total();
@@ -191,23 +196,23 @@ describe("Monitor's loop", () => {
 		await Promise.all(all.map((each) => each.end()));
 	}, 60_000);
 
-	it("leaves a burst of starts its time: their first looks are spread out", async () => {
+	it("leaves a burst of starts its time: their first looks are spread out, and not made up for", async () => {
 		const monitor = new Monitor();
 		const COUNT = 200;
 		const all = Array.from({ length: COUNT }, () =>
 			watch(
 				monitor,
 				new RecordedTree(() => {
-					spend(2);
+					spend(0.5);
 					return sampleOf();
 				}),
 			),
 		);
-		await Bun.sleep(2500);
+		await Bun.sleep(6000);
 		const looks = all.reduce((sum, { tree }) => sum + tree.looks.length, 0);
-		// By then one alone would have had five, and all of them together 1000.
+		// By then one alone would have had ten, and all of them together 2000.
 		expect(looks).toBeGreaterThan(COUNT / 2);
-		expect(looks).toBeLessThan(COUNT * 2.5);
+		expect(looks).toBeLessThan(COUNT * 3);
 		await Promise.all(all.map((each) => each.end()));
 	}, 30_000);
 
