@@ -8,6 +8,8 @@ import { turns } from "./turns.ts";
 const INTERVAL = 1000;
 /** Ages in milliseconds of the first looks: much happens early, and much ends early. One that is missed is not made up for. */
 const EARLY = [20, 60, 140, 300, 600];
+/** First looks that each has at least: of one that does nothing two show that. */
+const FEWEST_EARLY = 2;
 /** Milliseconds to whose multiples looks are put off, so that many share one turn. */
 const GRAIN = 20;
 const COARSE_GRAIN = 100;
@@ -25,6 +27,7 @@ interface Watched {
 	readonly process: ManagedProcess;
 	readonly figures: Figures;
 	readonly judge: Judge | undefined;
+	looks: number;
 	/** What was noted last, and at which age of the process. */
 	noted: { readonly sample: TreeSample; readonly at: number } | undefined;
 }
@@ -49,6 +52,7 @@ export class Monitor {
 			process,
 			figures: this.#figuresOf(process),
 			judge,
+			looks: 0,
 			noted: undefined,
 		};
 		this.#watched.add(entry);
@@ -137,6 +141,7 @@ export class Monitor {
 	}
 
 	#take(entry: Watched, sample: TreeSample | undefined): void {
+		entry.looks++;
 		if (sample) this.#note(entry, sample);
 		this.#plan(entry, sample && entry.judge?.(sample));
 	}
@@ -159,20 +164,19 @@ export class Monitor {
 		const now = performance.now();
 		const { age } = entry.process;
 		const early = EARLY.find((each) => each > age + GRAIN / 2);
-		if (early === undefined) this.#young.delete(entry);
-		const pause =
-			early === undefined
-				? Math.max(INTERVAL, (this.#cost * this.#watched.size) / SHARE)
-				: Math.max(
-						GRAIN,
-						early - age,
-						(this.#cost * this.#young.size) / EARLY_SHARE,
-					);
+		if (early === undefined && entry.looks >= FEWEST_EARLY)
+			this.#young.delete(entry);
+		const isYoung = this.#young.has(entry);
+		const pause = isYoung
+			? Math.max(
+					GRAIN,
+					(early ?? age) - age,
+					(this.#cost * this.#young.size) / EARLY_SHARE,
+				)
+			: Math.max(INTERVAL, (this.#cost * this.#watched.size) / SHARE);
 		const due = now + Math.min(pause, wanted ?? pause);
 		const grain =
-			early === undefined && (wanted ?? pause) >= COARSE_GRAIN
-				? COARSE_GRAIN
-				: GRAIN;
+			!isYoung && (wanted ?? pause) >= COARSE_GRAIN ? COARSE_GRAIN : GRAIN;
 		// To the nearest: always later would double a pause of one grain.
 		const time = Math.round(due / grain) * grain;
 		const others = this.#due.get(time);
