@@ -96,7 +96,7 @@ describe.skipIf(process.platform !== "linux").each(WAYS)(
 			await using server = await TestServer.start(CONFIG, { wrapper });
 			const { pid } = await server.ok("process_start", {
 				executable: PYTHON,
-				args: [fixture("churn.py"), "6"],
+				args: [fixture("churn.py"), "3"],
 			});
 			const wrong: string[] = [];
 			let before: Success = {};

@@ -8,8 +8,8 @@ export interface Part {
 	readonly reason: string;
 	/** The files: patterns of paths below `test`. */
 	readonly files: readonly string[];
-	/** Beside the other parts of that kind, or when nothing else runs. */
-	readonly runs: "beside" | "alone";
+	/** Beside many other parts, beside one other of its kind, or when nothing else runs. */
+	readonly runs: "beside" | "in pairs" | "alone";
 }
 
 /**
@@ -111,16 +111,28 @@ export const PARTS: readonly Part[] = [
 		runs: "beside",
 	},
 	{
+		name: "resting",
+		reason:
+			"the CPU of a server that has much to look at and little to do; waits for it to settle",
+		files: ["e2e/figures-cost*"],
+		runs: "in pairs",
+	},
+	{
+		name: "deadlines",
+		reason:
+			"meets deadlines of seconds, with nothing to do until they are there; waits for graces",
+		files: ["e2e/life-cycle*", "e2e/robustness*", "e2e/stop-waits*"],
+		runs: "in pairs",
+	},
+	{
 		name: "measured",
 		reason:
-			"measures CPU, memory or time of a server, meets its deadlines, fills the machine, or counts control groups, which every server makes",
+			"measures CPU, memory or time of a server, fills the machine, or counts control groups, which every server makes",
 		files: [
-			...["e2e/cancel*", "e2e/death*", "e2e/doctor*"],
-			...["e2e/endurance*", "e2e/figures.*", "e2e/figures-cost*"],
-			"e2e/flood*",
-			...["e2e/life-cycle*", "e2e/limits-cpu*", "e2e/limits-memory*"],
-			...["e2e/out-of-memory*", "e2e/robustness*", "e2e/stop-waits*"],
-			...["e2e/trees-many*", "e2e/trees-races*"],
+			...["e2e/cancel*", "e2e/death*", "e2e/doctor*", "e2e/endurance*"],
+			...["e2e/figures.*", "e2e/flood*", "e2e/limits-cpu*"],
+			...["e2e/limits-memory*", "e2e/out-of-memory*", "e2e/trees-many*"],
+			"e2e/trees-races*",
 		],
 		runs: "alone",
 	},

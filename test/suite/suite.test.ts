@@ -8,6 +8,8 @@ setDefaultTimeout(60_000);
 
 const PARTS: readonly Part[] = [
 	{ name: "beside", reason: "", files: ["a*"], runs: "beside" },
+	{ name: "first of a pair", reason: "", files: ["c*"], runs: "in pairs" },
+	{ name: "second of a pair", reason: "", files: ["d*"], runs: "in pairs" },
 	{ name: "alone", reason: "", files: [], runs: "alone" },
 ];
 
@@ -89,6 +91,23 @@ describe("the suite", () => {
 			b: test(`if (!(await Bun.file(${trace}).exists())) throw 1;`),
 		});
 		expect(code).toBe(0);
+	});
+
+	it("runs what can be beside one other with that, and with nothing else", async () => {
+		using suite = new MadeUpSuite();
+		const file = (name: string) => JSON.stringify(join(suite.path, name));
+		const meet = (own: string, other: string) =>
+			test(
+				`if (!(await Bun.file(${file("ended")}).exists())) throw 1;
+				writeFileSync(${file(own)}, "");
+				while (!(await Bun.file(${file(other)}).exists())) await Bun.sleep(10);`,
+			);
+		const { lines, code } = await suite.run({
+			a: test(`await Bun.sleep(300); writeFileSync(${file("ended")}, "");`),
+			c: meet("c", "d"),
+			d: meet("d", "c"),
+		});
+		expect([lines.at(-1), code]).toEqual(["3 passed, 0 failed", 0]);
 	});
 
 	it.skipIf(process.platform === "win32")(

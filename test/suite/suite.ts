@@ -25,8 +25,8 @@ export function testFiles(folder: string): string[] {
 }
 
 /**
- * Runs the parts that can be beside each other, a few at a time, then the others
- * one by one. The output of each is printed when it ends, and at last the counts
+ * Runs the parts that can be beside each other, a few at a time, then those that
+ * can be beside one other, and those that can't, one by one. The output of each is printed when it ends, and at last the counts
  * of all. SIGINT, SIGTERM and SIGHUP end every part, and fail it.
  *
  * @returns whether everything passed, and there was something
@@ -70,6 +70,7 @@ export async function runSuite(options: SuiteOptions): Promise<boolean> {
 	};
 	// More than there are cores, as all of them wait half of the time.
 	await runAll("beside", availableParallelism() + 2);
+	await runAll("in pairs", 2);
 	await runAll("alone", 1);
 
 	for (const line of summaryOf(outcomes)) print(line);
