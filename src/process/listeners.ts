@@ -17,6 +17,16 @@ export class Listeners {
 		return () => this.#all.delete(entry);
 	}
 
+	/** Resolves at the next change. */
+	next(): Promise<void> {
+		return new Promise((resolve) => {
+			const cancel = this.add(() => {
+				cancel();
+				resolve();
+			});
+		});
+	}
+
 	call(): void {
 		for (const listener of this.#all) listener();
 	}

@@ -59,7 +59,6 @@ export class OutputRing {
 	/** Blocks that were dropped, to be used again. */
 	readonly #spares: Uint8Array[] = [];
 	#hold: Hold | undefined;
-	#arrival: PromiseWithResolvers<void> | undefined;
 	/** Told of what came, and of the stream's end. */
 	readonly changed = new Listeners();
 
@@ -110,10 +109,7 @@ export class OutputRing {
 
 	/** Resolves when there are bytes after `offset`, or the stream has ended. */
 	async more(offset: number): Promise<void> {
-		while (this.#end <= offset && !this.#ended) {
-			this.#arrival ??= Promise.withResolvers();
-			await this.#arrival.promise;
-		}
+		while (this.#end <= offset && !this.#ended) await this.changed.next();
 	}
 
 	append(chunk: Uint8Array): void {
@@ -130,7 +126,7 @@ export class OutputRing {
 			rest = rest.subarray(taken.length);
 		}
 		this.#drop();
-		this.#tell();
+		this.changed.call();
 	}
 
 	/** Gives up everything that is held. */
@@ -140,13 +136,7 @@ export class OutputRing {
 
 	finish(): void {
 		this.#ended = true;
-		this.#tell();
-	}
-
-	#tell(): void {
 		this.changed.call();
-		this.#arrival?.resolve();
-		this.#arrival = undefined;
 	}
 
 	/**
