@@ -1,5 +1,6 @@
 import { nameOf } from "../config/load.ts";
 import { configSchema } from "../config/schema.ts";
+import { auditProblem } from "../security/audit.ts";
 import { findExecutable, isBareName } from "../security/executable.ts";
 import type { Policy } from "../security/policy.ts";
 import { findRisks, type Risk } from "../security/risks.ts";
@@ -12,6 +13,7 @@ import { wire } from "./wire.ts";
  */
 export async function check(config: string | undefined): Promise<string> {
 	const { loaded, policy } = await wire(config);
+	const problem = auditProblem(loaded.config, process.env);
 	const risks = findRisks(policy, loaded);
 	return [
 		`Configuration: ${nameOf(loaded.source)}`,
@@ -22,6 +24,7 @@ export async function check(config: string | undefined): Promise<string> {
 		"Settings that are not at their defaults:",
 		...settings(policy),
 		"",
+		...(problem === undefined ? [] : [`${problem}`, ""]),
 		risks.length === 0 ? "No risks found." : `Risks (${risks.length}):`,
 		...grouped(risks),
 		"",

@@ -25,7 +25,7 @@ export async function doctor(options: {
 		version: options.version,
 		system: { platform: system(), arch: arch(), release: release() },
 		configuration: nameOf(loaded.source),
-		guarantees: guarantees(loaded.config, platform),
+		guarantees: guarantees(loaded.config, platform, process.env),
 	};
 	if (options.json) return `${JSON.stringify(report, null, 2)}\n`;
 	return [

@@ -1,4 +1,5 @@
 import { nameOf } from "../config/load.ts";
+import { createAuditLog } from "../security/audit.ts";
 import { forTerminal } from "./command.ts";
 import { wire } from "./wire.ts";
 
@@ -10,7 +11,9 @@ export async function explain(options: {
 }): Promise<{ readonly text: string; readonly allowed: boolean }> {
 	const { gate, loaded } = await wire(options.config);
 	const [executable, ...args] = options.command;
-	const { allowed, layers } = gate().explain({
+	const { allowed, layers } = gate(
+		createAuditLog(loaded.config, process.env),
+	).explain({
 		executable,
 		args,
 		cwd: options.cwd,

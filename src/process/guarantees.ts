@@ -1,5 +1,6 @@
 import type { Config } from "../config/schema.ts";
 import type { Guarantee, Platform } from "../platform/platform.ts";
+import { auditProblem } from "../security/audit.ts";
 import {
 	ENFORCED_BY_SERVER,
 	LIMIT_NAMES,
@@ -7,6 +8,8 @@ import {
 	type LimitName,
 } from "../security/resources.ts";
 import { whyNoTerminal } from "./terminal.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Isolation that a configuration can name, and that nothing stands behind yet. */
 const UNBUILT: readonly (readonly [id: string, promise: string])[] = [
@@ -21,6 +24,7 @@ const UNBUILT: readonly (readonly [id: string, promise: string])[] = [
 export function guarantees(
 	config: Config,
 	platform: Platform,
+	env: Environment,
 ): readonly Guarantee[] {
 	const told = platform.guarantees();
 	return [
@@ -36,7 +40,7 @@ export function guarantees(
 			by: "kernel",
 			how: "programs are started by their path, with a list of arguments",
 		},
-		auditLog(config),
+		auditLog(config, env),
 		{
 			id: "output.bounded",
 			promise: "Output takes a bounded amount of memory",
@@ -63,14 +67,17 @@ export function guarantees(
 	];
 }
 
-function auditLog({ enableAuditLog }: Config): Guarantee {
+function auditLog(config: Config, env: Environment): Guarantee {
+	const problem = config.enableAuditLog
+		? auditProblem(config, env)
+		: "enableAuditLog is false";
 	return {
 		id: "audit",
 		promise: "Every launch, refusal, input and end is on record",
-		by: enableAuditLog ? "server" : "unavailable",
-		how: enableAuditLog
-			? "a log that only grows, each record sealed by the hash of those before it"
-			: "enableAuditLog is false",
+		by: problem === undefined ? "server" : "unavailable",
+		how:
+			problem ??
+			"a log that only grows, each record sealed by the hash of those before it",
 	};
 }
 

@@ -129,6 +129,7 @@ export function alertingLog(log: AuditLog, sender: AlertSender): AuditLog {
 			}
 			log.record(event);
 		},
+		requireWritable: () => log.requireWritable(),
 		close: () => log.close(),
 	};
 }

@@ -28,11 +28,21 @@ export interface AuditEvent {
 export interface AuditLog {
 	/** @throws ProcessError INTERNAL_ERROR where the record can't be kept */
 	record(event: AuditEvent): void;
+	/**
+	 * Keeps no record, and makes no file.
+	 *
+	 * @throws ProcessError INTERNAL_ERROR where records can't be kept
+	 */
+	requireWritable(): void;
 	close(): void;
 }
 
 /** The log of a user who wants none. */
-export const noAuditLog: AuditLog = { record() {}, close() {} };
+export const noAuditLog: AuditLog = {
+	record() {},
+	requireWritable() {},
+	close() {},
+};
 
 /** `prev` of a server's first record. */
 export const FIRST = "0".repeat(64);
@@ -80,6 +90,10 @@ export class AuditFile implements AuditLog {
 		this.#write(() => this.#file.append(line));
 		this.#seq++;
 		this.#prev = hash;
+	}
+
+	requireWritable(): void {
+		this.#write(() => this.#file.requireWritable());
 	}
 
 	#write(action: () => void): void {
@@ -159,6 +173,22 @@ export function createAuditLog(
 ): AuditLog {
 	if (!config.enableAuditLog) return noAuditLog;
 	return new AuditFile(auditLogPath(config, env), config.auditLogLevel);
+}
+
+/** Why a configuration's audit log can't be written, so that nothing would be started; undefined where it can. */
+export function auditProblem(
+	config: Parameters<typeof createAuditLog>[0],
+	env: Parameters<typeof createAuditLog>[1],
+): string | undefined {
+	const log = createAuditLog(config, env);
+	try {
+		log.requireWritable();
+		return undefined;
+	} catch (error) {
+		return messageOf(error);
+	} finally {
+		log.close();
+	}
 }
 
 /** Where a configuration's audit log lies. */

@@ -1,5 +1,6 @@
 import { ProcessError, shorten } from "../errors.ts";
 import type { Attempt } from "./attempt.ts";
+import type { AuditLog } from "./audit.ts";
 import type { Executable } from "./executable.ts";
 import { LAYERS } from "./layers.ts";
 import { withPlace } from "./place.ts";
@@ -58,6 +59,18 @@ export function confirmationWord(asks: boolean, canAsk: boolean): Verdict {
 				verdict: asks ? "ask" : "pass",
 				reason: asks ? "the user is asked" : "not required",
 			};
+}
+
+/** What the log says, without which nothing starts; nothing where it can be written. */
+export function auditWord(audit: AuditLog): readonly Verdict[] {
+	try {
+		audit.requireWritable();
+		return [];
+	} catch (error) {
+		if (!(error instanceof ProcessError)) throw error;
+		const { message: reason, remediation } = error;
+		return [{ layer: "audit", verdict: "refuse", reason, remediation }];
+	}
 }
 
 export function conclude(

@@ -12,6 +12,7 @@ import {
 import type { Environment } from "./environment.ts";
 import type { Executable } from "./executable.ts";
 import {
+	auditWord,
 	CONFIRMATION,
 	conclude,
 	confirmationWord,
@@ -189,7 +190,11 @@ export class Gate {
 		const attempt = this.#attempt(request);
 		const words = explainLayers(attempt);
 		const asks = isPassed(attempt) && this.#needsApproval(attempt);
-		return conclude(attempt, [...words, confirmationWord(asks, canAsk)]);
+		return conclude(attempt, [
+			...words,
+			confirmationWord(asks, canAsk),
+			...auditWord(this.audit),
+		]);
 	}
 
 	#attempt(request: LaunchRequest): Attempt {

@@ -1,6 +1,8 @@
 import {
+	accessSync,
 	closeSync,
 	constants,
+	existsSync,
 	fchmodSync,
 	fstatSync,
 	fsyncSync,
@@ -36,6 +38,7 @@ export class LogFile {
 	#open: OpenLog | undefined;
 	/** The last write stopped within a line. */
 	#torn = false;
+	#hasFailed = false;
 
 	constructor(
 		readonly path: string,
@@ -45,6 +48,17 @@ export class LogFile {
 	/** @throws Error where the file can't be opened */
 	open(): void {
 		this.#current();
+	}
+
+	/**
+	 * Makes nothing: a file that is not there needs a folder to be made in.
+	 *
+	 * @throws Error where no line could be written
+	 */
+	requireWritable(): void {
+		if (this.#open || this.#hasFailed) this.open();
+		else if (existsSync(this.path)) closeSync(openLog(this.path).fd);
+		else requireMakeable(this.path);
 	}
 
 	/** @throws Error where the line can't be written as a whole */
@@ -87,9 +101,20 @@ export class LogFile {
 			this.close();
 			if (stays) putAside(this.path);
 		}
+		this.#hasFailed = true;
 		this.#open = openLog(this.path);
+		this.#hasFailed = false;
 		return this.#open.fd;
 	}
+}
+
+/** @throws Error where the folder that a file would be made in, or the folders on the way to it, can't be written */
+function requireMakeable(path: string): void {
+	let folder = dirname(path);
+	while (!existsSync(folder)) folder = dirname(folder);
+	if (!statSync(folder).isDirectory())
+		throw new Error(`${folder} is not a directory`);
+	accessSync(folder, constants.W_OK);
 }
 
 /** The files put aside for a path, oldest first. */

@@ -124,7 +124,7 @@ function tooMany(running: number, key: string): ProcessError {
 	return new ProcessError(
 		"CONCURRENT_LIMIT_EXCEEDED",
 		`Maximum concurrent processes reached: ${running} are running (${key})`,
-		`End one that is no longer needed (process_list, process_terminate), or wait for one to end; or the user raises ${key}.`,
+		`End one that is no longer needed (process_list, process_terminate), or wait for one to end; one that has ended counts for as long as processes that it left behind live; or the user raises ${key}.`,
 		{ running, key },
 	);
 }

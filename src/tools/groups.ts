@@ -18,7 +18,7 @@ export const processCreateGroup = defineTool({
 	title: "Make a group of processes",
 	description:
 		"Makes a group, so that several processes can be seen and ended together. With pipeline, each process added feeds its standard output, from its first byte, to the standard input of the next one, as a | b does in a shell. Add by process_start with groupId, or by process_add_to_group, in the order of the stages; read the last stage's output: until somebody does, it stands still once its pipe is full.",
-	kind: "feeds",
+	kind: "notes",
 	input: z.strictObject({
 		name: z.string().min(1).max(200).describe("A name of your choice."),
 		pipeline: z

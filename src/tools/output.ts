@@ -24,6 +24,7 @@ import {
 	termination,
 	terminationOf,
 } from "./fields.ts";
+import { tellProgress } from "./progress.ts";
 import { cursorText, readingOf } from "./reading.ts";
 import { target } from "./target.ts";
 import { screen, screenResult } from "./terminal.ts";
@@ -143,7 +144,14 @@ export const processGetOutput = defineTool({
 			stripAnsi: input.stripAnsi,
 		};
 		const pattern = searchFor("pattern", input.pattern);
-		const result = await poll(process, request, pattern, input.waitMs, signal);
+		const stopProgress = tellProgress(process, input.waitMs, context);
+		const result = await poll(
+			process,
+			request,
+			pattern,
+			input.waitMs,
+			signal,
+		).finally(stopProgress);
 		const reply = {
 			...result,
 			pid: process.pid,

@@ -65,7 +65,9 @@ export const serviceView = z.object({
 			output: z.string().describe("The last that its process wrote."),
 		})
 		.optional()
-		.describe("Why it does not run: in backoff and when it has failed."),
+		.describe(
+			"Why it does not run: in backoff and when it has failed; of one stopped then, what it failed of before.",
+		),
 	history: z
 		.array(z.object({ run, pid, startTime, endedAt, exitCode, reason }))
 		.describe(

@@ -167,7 +167,7 @@ export const processRestartService = defineTool({
 	title: "Restart a service",
 	description:
 		"Ends a service's process with everything that it started, if it runs, and starts it anew with the same settings; also a service that waits for a restart, was stopped or has failed. The count of restarts in a row begins anew; it counts as a launch for the rate limit. Returns when the new process is started.",
-	kind: "ends",
+	kind: "starts",
 	input: z.strictObject({ serviceId }),
 	output: z.object({
 		serviceId,

@@ -28,13 +28,19 @@ export interface ToolContext {
 export type Progress = (done: number, total: number, message: string) => void;
 
 /** What a call can do to the world; the annotations follow from it. */
-export type ToolKind = "reads" | "starts" | "feeds" | "ends";
+export type ToolKind = "reads" | "notes" | "starts" | "feeds" | "ends";
 
 const ANNOTATIONS: Readonly<Record<ToolKind, Tool["annotations"]>> = {
 	reads: {
 		readOnlyHint: true,
 		destructiveHint: false,
 		idempotentHint: true,
+		openWorldHint: false,
+	},
+	notes: {
+		readOnlyHint: false,
+		destructiveHint: false,
+		idempotentHint: false,
 		openWorldHint: false,
 	},
 	starts: {

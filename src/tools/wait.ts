@@ -19,6 +19,7 @@ import {
 	termination,
 	terminationOf,
 } from "./fields.ts";
+import { tellProgress } from "./progress.ts";
 import { readingOf } from "./reading.ts";
 import { target } from "./target.ts";
 import { defineTool, type ToolContext } from "./tool.ts";
@@ -26,11 +27,8 @@ import { defineTool, type ToolContext } from "./tool.ts";
 /** Milliseconds. */
 const DEFAULT_WAIT = 30_000;
 const LONGEST_WAIT = 600_000;
-/** Milliseconds between two words to a client that wants to know how far a wait is. */
-const PROGRESS_INTERVAL = 1000;
-/** Characters of a match, and of the line that goes with progress. */
+/** Characters of a match. */
 const LONGEST_MATCH = 2000;
-const LONGEST_NEWS = 200;
 
 /** What a wait may end on, in process_wait and in process_start's waitFor. */
 export const conditions = {
@@ -195,33 +193,6 @@ function requirePorts(process: ManagedProcess): void {
 		"Wait for a pattern that it prints when it listens.",
 		{ field: "port" },
 	);
-}
-
-/** Tells the client every second that the wait goes on, with the latest line of output. */
-function tellProgress(
-	process: ManagedProcess,
-	timeout: number,
-	{ progress }: ToolContext,
-): () => void {
-	if (!progress) return () => {};
-	const start = performance.now();
-	const timer = setInterval(() => {
-		const elapsed = Math.round(performance.now() - start);
-		progress(elapsed, Math.max(timeout, elapsed), latestLine(process));
-	}, PROGRESS_INTERVAL);
-	return () => clearInterval(timer);
-}
-
-function latestLine(process: ManagedProcess): string {
-	const { stdout, stderr } = readOutput(process, {
-		stream: "both",
-		encoding: "utf-8",
-		stripAnsi: true,
-		newest: true,
-		maxBytes: 4 * LONGEST_NEWS,
-	});
-	const lines = `${stderr}\n${stdout}`.split("\n").map((line) => line.trim());
-	return shorten(lines.findLast((line) => line !== "") ?? "", LONGEST_NEWS);
 }
 
 export const processWait = defineTool({

@@ -228,6 +228,16 @@ describe("the audit log", () => {
 		const body = await server.fails("process_start", { executable: "true" });
 		expect(body.message).toContain("/dev/full/audit.log");
 		expect(body.remediation).toContain("auditLogPath");
+		const { allowed, layers } = await server.ok("process_check_policy", {
+			executable: "true",
+		});
+		expect(allowed).toBe(false);
+		expect(layers.at(-1)).toMatchObject({
+			layer: "audit",
+			verdict: "refuse",
+			reason: body.message,
+			remediation: body.remediation,
+		});
 		expect(await server.ok("process_list")).toMatchObject({ processes: [] });
 	});
 

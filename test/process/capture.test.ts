@@ -46,6 +46,7 @@ describe("mergeStderr", () => {
 		const events: AuditEvent[] = [];
 		const log = {
 			record: (event: AuditEvent) => void events.push(event),
+			requireWritable() {},
 			close() {},
 		};
 		const { config, gate, audit } = await makeParts({}, log);

@@ -8,6 +8,7 @@ import {
 	rmSync,
 	statSync,
 	symlinkSync,
+	writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { AuditFile } from "../../src/security/audit.ts";
@@ -81,9 +82,28 @@ describe.skipIf(!POSIX)("the file", () => {
 			expect(message).toContain(
 				`The audit log can't be written, so nothing is started: ${path}`,
 			);
+			// Before anything was written, and without a trace.
+			expect(
+				refusalOf(() => new AuditFile(path, "info").requireWritable()).message,
+			).toBe(message);
 			expect(remediation).toContain("auditLogPath");
 			expect(details).toEqual({ auditLogPath: path });
 		}
+	});
+
+	it("tells whether it could be written, and makes nothing", () => {
+		using scratch = new Scratch();
+		const folder = join(scratch.path, "state");
+		const log = new AuditFile(join(folder, "deep", "audit.log"), "info");
+		log.requireWritable();
+		expect(existsSync(folder)).toBe(false);
+		writeFileSync(folder, "a file where the folder should be");
+		expect(() => log.requireWritable()).toThrow(`${folder} is not a directory`);
+		rmSync(folder);
+		log.requireWritable();
+		log.record(EVENT);
+		log.requireWritable();
+		log.close();
 	});
 
 	it("is taken up again once it can be written, its chain whole", () => {

@@ -10,7 +10,11 @@ import { caught } from "../support/table.ts";
 /** A gate that records, and a program of its own to admit. */
 async function setUp(scratch: Scratch, config: ConfigInput = {}) {
 	const events: AuditEvent[] = [];
-	const log = { record: (event: AuditEvent) => events.push(event), close() {} };
+	const log = {
+		record: (event: AuditEvent) => events.push(event),
+		requireWritable() {},
+		close() {},
+	};
 	const { gate } = await makeParts(config, log);
 	const program = `${scratch.path}/program`;
 	copyFileSync("/bin/true", program);

@@ -176,6 +176,7 @@ describe("a listing", () => {
 
 	it.each([
 		["reads", true, false],
+		["notes", false, false],
 		["starts", false, true],
 		["feeds", false, true],
 		["ends", false, true],
