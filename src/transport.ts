@@ -250,16 +250,39 @@ export class LineTransport implements Transport {
 
 /** The SDK checks the rest; what it would drop without an answer is refused here. */
 function isMessage(value: unknown): value is JSONRPCMessage {
-	if (typeof value !== "object" || value === null) return false;
-	if (!("jsonrpc" in value) || value.jsonrpc !== "2.0") return false;
+	if (!isPlainObject(value) || value.jsonrpc !== "2.0") return false;
+	if (Object.keys(value).some((key) => !MEMBERS.has(key))) return false;
 	if ("id" in value && !isId(value.id)) return false;
-	if ("params" in value && !isPlainObject(value.params)) return false;
-	if ("method" in value) return typeof value.method === "string";
-	return "id" in value && ("result" in value || "error" in value);
+	if ("params" in value && !areParams(value.params)) return false;
+	const isAnswer = "result" in value || "error" in value;
+	if ("method" in value) return typeof value.method === "string" && !isAnswer;
+	return "id" in value && isAnswer;
+}
+
+const MEMBERS = new Set([
+	"jsonrpc",
+	"id",
+	"method",
+	"params",
+	"result",
+	"error",
+]);
+/** Of `_meta`: the task that a message belongs to. */
+const RELATED_TASK = "io.modelcontextprotocol/related-task";
+
+function areParams(params: unknown): boolean {
+	if (!isPlainObject(params)) return false;
+	if (!("_meta" in params)) return true;
+	const meta = params._meta;
+	if (!isPlainObject(meta)) return false;
+	if ("progressToken" in meta && !isId(meta.progressToken)) return false;
+	if (!(RELATED_TASK in meta)) return true;
+	const task = meta[RELATED_TASK];
+	return isPlainObject(task) && typeof task.taskId === "string";
 }
 
 function isId(id: unknown): id is string | number {
-	return typeof id === "string" || Number.isInteger(id);
+	return typeof id === "string" || Number.isSafeInteger(id);
 }
 
 export function isPlainObject(

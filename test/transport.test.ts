@@ -19,9 +19,11 @@ function hasNumber(value: unknown): value is { id: number } {
 		typeof value === "object" &&
 		value !== null &&
 		"id" in value &&
-		Number.isInteger(value.id)
+		Number.isSafeInteger(value.id)
 	);
 }
+
+const withMeta = (_meta: unknown) => ({ ...request(1), params: { _meta } });
 
 describe("reading", () => {
 	it("takes no more requests of a client that does not take its answers, and all of them once it does", async () => {
@@ -173,6 +175,13 @@ describe("reading", () => {
 			{ jsonrpc: "2.0", id: null, method: "ping" },
 			{ jsonrpc: "2.0", id: 1.5, method: "ping" },
 			{ jsonrpc: "2.0", id: {}, method: "ping" },
+			{ jsonrpc: "2.0", id: 2 ** 53, method: "ping" },
+			{ ...request(1), more: 1 },
+			{ ...request(1), result: {} },
+			...[null, [], { "io.modelcontextprotocol/related-task": 5 }].map(
+				withMeta,
+			),
+			...[{}, null, 1.5].map((progressToken) => withMeta({ progressToken })),
 			[request(1), request(2)],
 		].map((value) => ({ value, text: JSON.stringify(value) })),
 	)(

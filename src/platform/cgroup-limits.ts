@@ -50,7 +50,7 @@ const RULES: {
 	},
 	maxProcesses(limit) {
 		// The kernel counts threads.
-		const most = limit * 64 + 1000;
+		const most = limit * 16 + 500;
 		return {
 			controller: "pids",
 			v1: [["pids.max", String(most)]],
@@ -134,7 +134,14 @@ export class LimitGroups {
 			held.set(limit, rule.how);
 			joined.set(rule.controller, { ...place, directory });
 		}
-		return new LimitGroup(held, joined);
+		// Else each session has a share of the processors of its own (autogroup,
+		// sched(7)), and a thousand of them leave this server nothing.
+		const cpu = this.places.get("cpu");
+		if (cpu?.version === 1 && !joined.has("cpu")) {
+			const directory = join(cpu.directory, name);
+			if (make(directory)) joined.set("cpu", { ...cpu, directory });
+		}
+		return new LimitGroup(held, joined, limits.maxProcesses);
 	}
 
 	/** Removes what is empty. */
@@ -145,13 +152,28 @@ export class LimitGroups {
 
 /** One tree's limits. */
 export class LimitGroup {
-	/** @param held what enforces each limit, of those that the kernel helps with */
+	/**
+	 * @param held what enforces each limit, of those that the kernel helps with
+	 * @param maxProcesses the limit itself
+	 */
 	constructor(
 		readonly held: ReadonlyMap<LimitName, string>,
 		private readonly joined: ReadonlyMap<Controller, Place>,
+		readonly maxProcesses?: number,
 	) {}
 
-	/** Puts processes in that are not in it from their start, as with version 1. */
+	/** From now on no member can start a process or a thread. */
+	forbidForks(): void {
+		const place = this.joined.get("pids");
+		if (place) put(place.directory, "pids.max", "0");
+	}
+
+	/** Whether there is a group that processes are not in from their start, as with version 1. */
+	get isJoinedLater(): boolean {
+		return [...this.joined.values()].some(({ version }) => version === 1);
+	}
+
+	/** Puts processes into such groups. */
 	join(pids: readonly number[]): void {
 		for (const { directory, version } of this.joined.values())
 			if (version === 1)

@@ -127,6 +127,26 @@ export class Cgroup {
 		this.#write("cgroup.freeze", on ? "1" : "0");
 	}
 
+	/**
+	 * Pauses every member, and lets all go on when `act`, called again and again,
+	 * has answered false once none of them runs.
+	 *
+	 * @param patience milliseconds after which they go on in any case
+	 */
+	whileFrozen(patience: number, act: () => boolean): void {
+		this.freeze(true);
+		try {
+			const deadline = performance.now() + patience;
+			for (;;) {
+				const isFrozen = this.#tells("frozen 1");
+				if (!act() && isFrozen) return;
+				if (performance.now() > deadline) return;
+			}
+		} finally {
+			this.freeze(false);
+		}
+	}
+
 	/** Whether a line stands in cgroup.events. */
 	#tells(line: string): boolean {
 		const text = readRecord(this.#file("cgroup.events"));

@@ -22,6 +22,8 @@ interface Bindings {
 
 /** How often what a process started before it was put into its group is looked for. */
 const MOST_ROUNDS = 5;
+/** Milliseconds in which a control group surely stands still; a process in the middle of a disk's work takes longest. */
+const FREEZING = 200;
 
 /** This server's control groups, or why it has none. */
 export function openCgroups(): Cgroups | { readonly reason: string } {
@@ -107,7 +109,6 @@ export class LinuxEnclosure implements Enclosure {
 			this.#cgroups.giveUp();
 			diagnose(`processes can't be started in ${this.#cgroups.directory}`);
 		}
-		this.#limits?.join([leader]);
 		const tree = new LinuxTree(
 			leader,
 			new InputWatch(leader, input),
@@ -121,19 +122,30 @@ export class LinuxEnclosure implements Enclosure {
 				activity: this.#cgroups?.activity,
 			},
 		);
-		this.#joinEarlyOnes(tree, leader);
+		this.#join(tree, leader);
 		return tree;
 	}
 
-	#joinEarlyOnes(tree: Tree, leader: number): void {
-		if (!this.#limits) return;
-		const known = new Set([leader]);
-		for (let round = 0; round < MOST_ROUNDS; round++) {
-			const found = tree.alive().filter((pid) => !known.has(pid));
-			if (found.length === 0) return;
-			this.#limits.join(found);
-			for (const pid of found) known.add(pid);
+	/** Puts a tree into the groups that limit it, where it was not started in them. */
+	#join(tree: Tree, leader: number): void {
+		const limits = this.#limits;
+		if (!limits?.isJoinedLater) return;
+		const joined = new Set<number>();
+		const join = (pids: readonly number[]) => {
+			const found = pids.filter((pid) => !joined.has(pid));
+			limits.join(found);
+			for (const pid of found) joined.add(pid);
+			return found.length > 0;
+		};
+		const cgroup = this.#cgroup;
+		if (cgroup) {
+			// A fork bomb is faster than who runs after it, and holds up who joins it.
+			cgroup.whileFrozen(FREEZING, () => join([leader, ...cgroup.members()]));
+			return;
 		}
+		join([leader]);
+		for (let round = 0; round < MOST_ROUNDS; round++)
+			if (!join(tree.alive())) return;
 	}
 
 	abandon(): void {

@@ -3,6 +3,7 @@ import { ENFORCED_BY_SERVER, type LimitName } from "../security/resources.ts";
 import { Activity, type AllActivity } from "./activity.ts";
 import type { Cgroup } from "./cgroup.ts";
 import type { LimitGroup } from "./cgroup-limits.ts";
+import { crowdIn } from "./crowd.ts";
 import type { openLinuxLibc } from "./ffi.ts";
 import { Counters } from "./linux-counters.ts";
 import type { InputWatch } from "./linux-input.ts";
@@ -230,6 +231,8 @@ export class LinuxTree implements Tree {
 	}
 
 	#measure(): TreeSample | undefined {
+		const crowd = crowdIn(this.bonds, this.#last, () => this.totals());
+		if (crowd) return crowd;
 		const members = this.#members.living("turn");
 		this.#count();
 		this.#activity.cover(this.#members.seen, this.#members.inGroup);

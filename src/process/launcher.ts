@@ -174,7 +174,7 @@ export interface SpawnedGuard {
  * Starts the shell that looks after process groups should this server be killed;
  * see `Guard`. It is this server's own and runs nothing of an agent's.
  *
- * @returns undefined where there is no shell or no pipe
+ * @returns undefined where there is no shell or no pipe, or it can't be started now
  */
 export function spawnGuard(
 	script: string,
@@ -182,8 +182,10 @@ export function spawnGuard(
 ): SpawnedGuard | undefined {
 	const { pipes } = platform;
 	if (!pipes || !existsSync(SHELL)) return undefined;
-	const { read, write } = pipes.open();
+	let ends: ReturnType<typeof pipes.open> | undefined;
 	try {
+		ends = pipes.open();
+		const { read, write } = ends;
 		pipes.setNonBlocking(write);
 		const { pid, exited } = platform.unmarked(() =>
 			Bun.spawn({
@@ -198,11 +200,11 @@ export function spawnGuard(
 		const ready = exited.then(() => platform.reaped(pid));
 		return { fd: write, group: pid, ready };
 	} catch (error) {
-		closeSync(write);
+		if (ends) closeSync(ends.write);
 		diagnose(`no guard: ${messageOf(error)}`);
 		return undefined;
 	} finally {
-		closeSync(read);
+		if (ends) closeSync(ends.read);
 	}
 }
 

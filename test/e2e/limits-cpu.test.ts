@@ -9,6 +9,7 @@ import { fixture, PYTHON } from "../support/programs.ts";
 import { RawServer } from "../support/raw.ts";
 import { eventually, Scratch, TestServer } from "../support/server.ts";
 import { startTree } from "../support/tree.ts";
+import { WITH_CGROUPS } from "../support/ways.ts";
 
 setDefaultTimeout(90_000);
 
@@ -135,6 +136,34 @@ describe.skipIf(!LINUX)("a limit of processes", () => {
 		expect(readFileSync(trace).length).toBe(forks);
 		if (strict) expect(forks).toBeLessThan(1500);
 	});
+
+	it.skipIf(!WITH_CGROUPS.isAvailable)(
+		"holds against thousands in sessions of their own that take all processors, and the server answers meanwhile",
+		async () => {
+			await using server = await TestServer.start(CONFIG);
+			const { pid } = await server.ok("process_start", {
+				executable: PYTHON,
+				args: [fixture("sessions-bomb.py"), "12"],
+				resourceLimits: { maxProcesses: 40 },
+			});
+			const pings: number[] = [];
+			await eventually(async () => {
+				const start = performance.now();
+				const { state } = await server.ok("process_get_status", { pid });
+				pings.push(performance.now() - start);
+				return state !== "running" || undefined;
+			}, "its end");
+			const { termination, stats } = await server.ok("process_get_status", {
+				pid,
+			});
+			console.log(`${termination.message}; worst ${Math.max(...pings)} ms`);
+			expect(termination.cause).toBe("process_limit");
+			expect(termination.signal).toBe("SIGKILL");
+			expect(stats.processCount).toBe(0);
+			// Without a share of its own it waited for minutes.
+			expect(Math.max(...pings)).toBeLessThan(3000);
+		},
+	);
 });
 
 describe("a request above the maximum", () => {

@@ -48,7 +48,7 @@ describe("LimitGroups", () => {
 		expect(read("cpu.max")).toBe("50000 100000");
 		// A quarter and 64 MB above, so that nothing within the limit comes near.
 		expect(read("memory.max")).toBe(String(189 * 2 ** 20));
-		expect(read("pids.max")).toBe("1640");
+		expect(read("pids.max")).toBe("660");
 		expect([...held.keys()]).toEqual([
 			"maxCpuPercent",
 			"maxMemoryMB",
