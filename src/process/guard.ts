@@ -1,5 +1,5 @@
 import { closeSync, writeSync } from "node:fs";
-import { systemCode } from "../errors.ts";
+import { diagnose, messageOf, systemCode } from "../errors.ts";
 import type { Platform } from "../platform/platform.ts";
 import { sendSignal } from "../platform/signal.ts";
 import { type SpawnedGuard, spawnGuard } from "./launcher.ts";
@@ -176,7 +176,11 @@ export class Guard {
 	#start(): void {
 		this.close();
 		if (performance.now() < this.#retryAt) return;
-		this.#guard = spawnGuard(SCRIPT, this.platform);
+		try {
+			this.#guard = spawnGuard(SCRIPT, this.platform);
+		} catch (error) {
+			diagnose(`no guard: ${messageOf(error)}`);
+		}
 		if (!this.#guard) this.#retryAt = performance.now() + RETRY;
 		const { mark } = this.platform;
 		if (mark !== undefined) this.#tell("m", mark);

@@ -174,7 +174,8 @@ export interface SpawnedGuard {
  * Starts the shell that looks after process groups should this server be killed;
  * see `Guard`. It is this server's own and runs nothing of an agent's.
  *
- * @returns undefined where there is no shell or no pipe, or it can't be started now
+ * @returns undefined where there is no shell or no pipe
+ * @throws Error where it can't be started now, for want of descriptors or processes
  */
 export function spawnGuard(
 	script: string,
@@ -182,10 +183,8 @@ export function spawnGuard(
 ): SpawnedGuard | undefined {
 	const { pipes } = platform;
 	if (!pipes || !existsSync(SHELL)) return undefined;
-	let ends: ReturnType<typeof pipes.open> | undefined;
+	const { read, write } = pipes.open();
 	try {
-		ends = pipes.open();
-		const { read, write } = ends;
 		pipes.setNonBlocking(write);
 		const { pid, exited } = platform.unmarked(() =>
 			Bun.spawn({
@@ -200,11 +199,10 @@ export function spawnGuard(
 		const ready = exited.then(() => platform.reaped(pid));
 		return { fd: write, group: pid, ready };
 	} catch (error) {
-		if (ends) closeSync(ends.write);
-		diagnose(`no guard: ${messageOf(error)}`);
-		return undefined;
+		closeSync(write);
+		throw error;
 	} finally {
-		if (ends) closeSync(ends.read);
+		closeSync(read);
 	}
 }
 

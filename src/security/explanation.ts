@@ -46,8 +46,16 @@ export function explainLayers(attempt: Attempt): readonly Verdict[] {
 	});
 }
 
-/** What the last layer says. */
-export function confirmationWord(asks: boolean, canAsk: boolean): Verdict {
+/** What comes after all layers: the user's confirmation, and the log, where it can't be written. */
+export function closingWords(
+	asks: boolean,
+	canAsk: boolean,
+	audit: AuditLog,
+): readonly Verdict[] {
+	return [confirmationWord(asks, canAsk), ...auditWord(audit)];
+}
+
+function confirmationWord(asks: boolean, canAsk: boolean): Verdict {
 	return asks && !canAsk
 		? {
 				layer: CONFIRMATION,
@@ -62,7 +70,7 @@ export function confirmationWord(asks: boolean, canAsk: boolean): Verdict {
 }
 
 /** What the log says, without which nothing starts; nothing where it can be written. */
-export function auditWord(audit: AuditLog): readonly Verdict[] {
+function auditWord(audit: AuditLog): readonly Verdict[] {
 	try {
 		audit.requireWritable();
 		return [];
@@ -75,8 +83,10 @@ export function auditWord(audit: AuditLog): readonly Verdict[] {
 
 export function conclude(
 	attempt: Attempt,
-	layers: readonly Verdict[],
+	judged: readonly Verdict[],
+	closing: readonly Verdict[],
 ): Explanation {
+	const layers = [...judged, ...closing];
 	const allowed = layers.every(({ verdict }) => verdict !== "refuse");
 	return { allowed, executable: attempt.executable, layers };
 }

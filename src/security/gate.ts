@@ -12,10 +12,9 @@ import {
 import type { Environment } from "./environment.ts";
 import type { Executable } from "./executable.ts";
 import {
-	auditWord,
 	CONFIRMATION,
+	closingWords,
 	conclude,
-	confirmationWord,
 	type Explanation,
 	explainLayers,
 } from "./explanation.ts";
@@ -188,13 +187,9 @@ export class Gate {
 	 */
 	explain(request: LaunchRequest, canAsk = true): Explanation {
 		const attempt = this.#attempt(request);
-		const words = explainLayers(attempt);
+		const layers = explainLayers(attempt);
 		const asks = isPassed(attempt) && this.#needsApproval(attempt);
-		return conclude(attempt, [
-			...words,
-			confirmationWord(asks, canAsk),
-			...auditWord(this.audit),
-		]);
+		return conclude(attempt, layers, closingWords(asks, canAsk, this.audit));
 	}
 
 	#attempt(request: LaunchRequest): Attempt {

@@ -1,10 +1,11 @@
 import { describe, expect, it, setDefaultTimeout } from "bun:test";
 import { randomInt } from "node:crypto";
 import { Crowd, canReusePids } from "../support/crowd.ts";
+import { guardsOf } from "../support/marked.ts";
 import { fixture, PYTHON } from "../support/programs.ts";
 import { seeded, times } from "../support/random.ts";
 import { RawServer } from "../support/raw.ts";
-import { type Success, TestServer } from "../support/server.ts";
+import { eventually, type Success, TestServer } from "../support/server.ts";
 import { WAYS } from "../support/ways.ts";
 
 setDefaultTimeout(300_000);
@@ -167,6 +168,42 @@ describe.skipIf(!canReusePids).each(WAYS)(
 describe.skipIf(process.platform !== "linux")(
 	"a server with no descriptors left",
 	() => {
+		it("outlives its guard, and has another one as soon as it can", async () => {
+			await using server = await RawServer.start(CONFIG, {
+				wrapper: ["prlimit", "--nofile=64:64"],
+			});
+			const pids: number[] = [];
+			// First those that take some descriptors each, then such as take one.
+			for (const more of [{}, { captureOutput: false, closeStdin: true }])
+				for (let isFull = false; !isFull; ) {
+					const result = await server.call("process_start", {
+						executable: "sleep",
+						args: ["60"],
+						...more,
+					});
+					isFull = result.isError;
+					if (!isFull) pids.push(Number(result.structuredContent?.pid));
+				}
+			const [guard = 0] = guardsOf(server.pid);
+			process.kill(guard, "SIGKILL");
+			await eventually(
+				() => server.stderr.includes("no guard: ") || undefined,
+				"a guard to be missed",
+			);
+			for (const pid of pids)
+				expect(
+					(await server.ok("process_terminate", { pid })).survivors,
+				).toEqual([]);
+			await eventually(
+				async () => {
+					await server.call("process_start", { executable: "true" });
+					return guardsOf(server.pid).length > 0 || undefined;
+				},
+				"another guard",
+				20_000,
+			);
+		});
+
 		it("does not take for ended what it can't look at", async () => {
 			await using server = await TestServer.start(CONFIG, {
 				wrapper: ["prlimit", "--nofile=60:60"],

@@ -228,4 +228,27 @@ describe("process_get_output", () => {
 			await server.fails("process_get_output", { pid, cursor }),
 		).toMatchObject({ code: "INVALID_ARGUMENT", details: { field: "cursor" } });
 	});
+
+	it("reports progress while it waits, to a client that asked for it", async () => {
+		await using server = await TestServer.start({
+			allowedExecutables: ["python3"],
+			argumentValidation: "literal",
+		});
+		const { pid, cursor } = await server.ok("process_start", {
+			executable: "python3",
+			args: ["-uc", "import time; print('step 1'); time.sleep(2.5)"],
+			waitFor: { pattern: "step 1\\n" },
+		});
+		const news: (string | undefined)[] = [];
+		await server.client.callTool(
+			{
+				name: "process_get_output",
+				arguments: { pid, cursor, waitMs: 20_000 },
+			},
+			undefined,
+			{ onprogress: ({ message }) => news.push(message) },
+		);
+		expect(news.length).toBeGreaterThan(0);
+		expect(news.at(-1)).toBe("step 1");
+	});
 });

@@ -263,25 +263,6 @@ describe("process_wait", () => {
 		expect(news.at(-1)).toBe("step 1");
 	});
 
-	it("of process_get_output reports it, too", async () => {
-		await using server = await TestServer.start(CONFIG);
-		const { pid, cursor } = await server.ok("process_start", {
-			...python("import time; print('step 1'); time.sleep(2.5)"),
-			waitFor: { pattern: "step 1\\n" },
-		});
-		const news: (string | undefined)[] = [];
-		await server.client.callTool(
-			{
-				name: "process_get_output",
-				arguments: { pid, cursor, waitMs: 20_000 },
-			},
-			undefined,
-			{ onprogress: ({ message }) => news.push(message) },
-		);
-		expect(news.length).toBeGreaterThan(0);
-		expect(news.at(-1)).toBe("step 1");
-	});
-
 	it("ends at once when the client cancels it, and leaves the server free", async () => {
 		await using server = await TestServer.start(CONFIG);
 		const { pid } = await server.ok("process_start", { executable: "cat" });
