@@ -1,6 +1,5 @@
 import { nameOf } from "../config/load.ts";
 import { configSchema } from "../config/schema.ts";
-import { auditProblem } from "../security/audit.ts";
 import { findExecutable, isBareName } from "../security/executable.ts";
 import type { Policy } from "../security/policy.ts";
 import { findRisks, type Risk } from "../security/risks.ts";
@@ -12,8 +11,8 @@ import { wire } from "./wire.ts";
  * @throws ConfigError where the configuration cannot be used
  */
 export async function check(config: string | undefined): Promise<string> {
-	const { loaded, policy } = await wire(config);
-	const problem = auditProblem(loaded.config, process.env);
+	const { loaded, policy, audit } = await wire(config);
+	const problem = audit.problem();
 	const risks = findRisks(policy, loaded);
 	return [
 		`Configuration: ${nameOf(loaded.source)}`,
@@ -24,7 +23,7 @@ export async function check(config: string | undefined): Promise<string> {
 		"Settings that are not at their defaults:",
 		...settings(policy),
 		"",
-		...(problem === undefined ? [] : [`${problem}`, ""]),
+		...(problem ? [problem.message, ""] : []),
 		risks.length === 0 ? "No risks found." : `Risks (${risks.length}):`,
 		...grouped(risks),
 		"",

@@ -20,12 +20,12 @@ export async function doctor(options: {
 	readonly json: boolean;
 	readonly version: string;
 }): Promise<string> {
-	const { loaded, platform } = await wire(options.config);
+	const { loaded, platform, audit } = await wire(options.config);
 	const report = {
 		version: options.version,
 		system: { platform: system(), arch: arch(), release: release() },
 		configuration: nameOf(loaded.source),
-		guarantees: guarantees(loaded.config, platform, process.env),
+		guarantees: guarantees(loaded.config, platform, audit),
 	};
 	if (options.json) return `${JSON.stringify(report, null, 2)}\n`;
 	return [

@@ -1,5 +1,4 @@
 import { nameOf } from "../config/load.ts";
-import { createAuditLog } from "../security/audit.ts";
 import { forTerminal } from "./command.ts";
 import { wire } from "./wire.ts";
 
@@ -9,11 +8,9 @@ export async function explain(options: {
 	readonly cwd: string | undefined;
 	readonly command: readonly [string, ...string[]];
 }): Promise<{ readonly text: string; readonly allowed: boolean }> {
-	const { gate, loaded } = await wire(options.config);
+	const { gate, audit, loaded } = await wire(options.config);
 	const [executable, ...args] = options.command;
-	const { allowed, layers } = gate(
-		createAuditLog(loaded.config, process.env),
-	).explain({
+	const { allowed, layers } = gate(audit).explain({
 		executable,
 		args,
 		cwd: options.cwd,

@@ -2,7 +2,7 @@ import { diagnose, messageOf } from "../errors.ts";
 import { greet } from "../greeting.ts";
 import { startSelf } from "../process/launcher.ts";
 import { ProcessManager } from "../process/manager.ts";
-import { type AuditLog, createAuditLog } from "../security/audit.ts";
+import type { AuditLog } from "../security/audit.ts";
 import { Groups } from "../supervision/group.ts";
 import { Services } from "../supervision/services.ts";
 import { Calls } from "../tools/calls.ts";
@@ -37,9 +37,10 @@ export async function serve(options: {
 	readonly config: string | undefined;
 	readonly version: string;
 }): Promise<Session> {
-	const { loaded, platform, gate } = await wire(options.config);
+	const wired = await wire(options.config);
+	const { loaded, platform, gate } = wired;
 	platform.prepareServer(startSelf);
-	const { audit, stopAlerts } = await auditOf(loaded);
+	const { audit, stopAlerts } = await auditOf(wired);
 	const record = (operation: string, reason: string) => {
 		try {
 			audit.record({ level: "info", operation, result: "success", reason });
@@ -92,12 +93,11 @@ export async function serve(options: {
 }
 
 /** The audit log, and the alerts where they are asked for. */
-async function auditOf({ config }: Wired["loaded"]): Promise<{
+async function auditOf({ loaded, audit: log }: Wired): Promise<{
 	readonly audit: AuditLog;
 	stopAlerts(): Promise<void>;
 }> {
-	const log = createAuditLog(config, process.env);
-	const { enableSecurityAlerts, securityAlertWebhook } = config;
+	const { enableSecurityAlerts, securityAlertWebhook } = loaded.config;
 	if (!enableSecurityAlerts || securityAlertWebhook === undefined)
 		return { audit: log, async stopAlerts() {} };
 	const { AlertSender, alertingLog } = await import("../security/alert.ts");

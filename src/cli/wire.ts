@@ -1,7 +1,7 @@
 import { type LoadedConfig, loadConfig } from "../config/load.ts";
 import { currentPlatform } from "../platform/current.ts";
 import type { Platform } from "../platform/platform.ts";
-import { type AuditLog, noAuditLog } from "../security/audit.ts";
+import { type AuditLog, createAuditLog } from "../security/audit.ts";
 import { Gate } from "../security/gate.ts";
 import {
 	createPolicy,
@@ -16,8 +16,10 @@ export interface Wired {
 	readonly loaded: LoadedConfig;
 	readonly policy: Policy;
 	readonly platform: Platform;
+	/** The log that it asks for, of which nothing is made before the first record. */
+	readonly audit: AuditLog;
 	/** A gate over the policy that records to `audit`. */
-	gate(audit?: AuditLog): Gate;
+	gate(audit: AuditLog): Gate;
 }
 
 /**
@@ -40,7 +42,8 @@ export async function wire(config: string | undefined): Promise<Wired> {
 		loaded,
 		policy,
 		platform,
-		gate(audit = noAuditLog) {
+		audit: createAuditLog(loaded.config, process.env),
+		gate(audit) {
 			const ledger = new LaunchLedger(loaded.config, () => performance.now());
 			return new Gate(policy, ledger, audit, platform);
 		},

@@ -1,6 +1,6 @@
 import type { Config } from "../config/schema.ts";
 import type { Guarantee, Platform } from "../platform/platform.ts";
-import { auditProblem } from "../security/audit.ts";
+import type { AuditLog } from "../security/audit.ts";
 import {
 	ENFORCED_BY_SERVER,
 	LIMIT_NAMES,
@@ -8,8 +8,6 @@ import {
 	type LimitName,
 } from "../security/resources.ts";
 import { whyNoTerminal } from "./terminal.ts";
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Isolation that a configuration can name, and that nothing stands behind yet. */
 const UNBUILT: readonly (readonly [id: string, promise: string])[] = [
@@ -24,7 +22,7 @@ const UNBUILT: readonly (readonly [id: string, promise: string])[] = [
 export function guarantees(
 	config: Config,
 	platform: Platform,
-	env: Environment,
+	audit: AuditLog,
 ): readonly Guarantee[] {
 	const told = platform.guarantees();
 	return [
@@ -40,7 +38,7 @@ export function guarantees(
 			by: "kernel",
 			how: "programs are started by their path, with a list of arguments",
 		},
-		auditLog(config, env),
+		auditLog(config, audit),
 		{
 			id: "output.bounded",
 			promise: "Output takes a bounded amount of memory",
@@ -67,9 +65,9 @@ export function guarantees(
 	];
 }
 
-function auditLog(config: Config, env: Environment): Guarantee {
-	const problem = config.enableAuditLog
-		? auditProblem(config, env)
+function auditLog({ enableAuditLog }: Config, audit: AuditLog): Guarantee {
+	const problem = enableAuditLog
+		? audit.problem()?.message
 		: "enableAuditLog is false";
 	return {
 		id: "audit",

@@ -129,7 +129,7 @@ export function alertingLog(log: AuditLog, sender: AlertSender): AuditLog {
 			}
 			log.record(event);
 		},
-		requireWritable: () => log.requireWritable(),
+		problem: () => log.problem(),
 		close: () => log.close(),
 	};
 }

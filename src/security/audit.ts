@@ -28,19 +28,15 @@ export interface AuditEvent {
 export interface AuditLog {
 	/** @throws ProcessError INTERNAL_ERROR where the record can't be kept */
 	record(event: AuditEvent): void;
-	/**
-	 * Keeps no record, and makes no file.
-	 *
-	 * @throws ProcessError INTERNAL_ERROR where records can't be kept
-	 */
-	requireWritable(): void;
+	/** Why records can't be kept, as `record` throws it; asking keeps none and makes no file. */
+	problem(): ProcessError | undefined;
 	close(): void;
 }
 
 /** The log of a user who wants none. */
 export const noAuditLog: AuditLog = {
 	record() {},
-	requireWritable() {},
+	problem: () => undefined,
 	close() {},
 };
 
@@ -92,15 +88,21 @@ export class AuditFile implements AuditLog {
 		this.#prev = hash;
 	}
 
-	requireWritable(): void {
-		this.#write(() => this.#file.requireWritable());
+	problem(): ProcessError | undefined {
+		return this.#problemOf(() => this.#file.requireWritable());
 	}
 
 	#write(action: () => void): void {
+		const problem = this.#problemOf(action);
+		if (problem) throw problem;
+	}
+
+	#problemOf(action: () => void): ProcessError | undefined {
 		try {
 			action();
+			return undefined;
 		} catch (error) {
-			throw new ProcessError(
+			return new ProcessError(
 				"INTERNAL_ERROR",
 				`The audit log can't be written, so nothing is started: ${this.path}: ${messageOf(error)}`,
 				"The user makes the file writable, sets auditLogPath to another one, or sets enableAuditLog to false.",
@@ -173,22 +175,6 @@ export function createAuditLog(
 ): AuditLog {
 	if (!config.enableAuditLog) return noAuditLog;
 	return new AuditFile(auditLogPath(config, env), config.auditLogLevel);
-}
-
-/** Why a configuration's audit log can't be written, so that nothing would be started; undefined where it can. */
-export function auditProblem(
-	config: Parameters<typeof createAuditLog>[0],
-	env: Parameters<typeof createAuditLog>[1],
-): string | undefined {
-	const log = createAuditLog(config, env);
-	try {
-		log.requireWritable();
-		return undefined;
-	} catch (error) {
-		return messageOf(error);
-	} finally {
-		log.close();
-	}
 }
 
 /** Where a configuration's audit log lies. */

@@ -71,14 +71,10 @@ function confirmationWord(asks: boolean, canAsk: boolean): Verdict {
 
 /** What the log says, without which nothing starts; nothing where it can be written. */
 function auditWord(audit: AuditLog): readonly Verdict[] {
-	try {
-		audit.requireWritable();
-		return [];
-	} catch (error) {
-		if (!(error instanceof ProcessError)) throw error;
-		const { message: reason, remediation } = error;
-		return [{ layer: "audit", verdict: "refuse", reason, remediation }];
-	}
+	const problem = audit.problem();
+	if (!problem) return [];
+	const { message: reason, remediation } = problem;
+	return [{ layer: "audit", verdict: "refuse", reason, remediation }];
 }
 
 export function conclude(

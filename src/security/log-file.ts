@@ -111,7 +111,9 @@ export class LogFile {
 /** @throws Error where the folder that a file would be made in, or the folders on the way to it, can't be written */
 function requireMakeable(path: string): void {
 	let folder = dirname(path);
-	while (!existsSync(folder)) folder = dirname(folder);
+	// A drive that is not there has no folder above it.
+	while (!existsSync(folder) && folder !== dirname(folder))
+		folder = dirname(folder);
 	if (!statSync(folder).isDirectory())
 		throw new Error(`${folder} is not a directory`);
 	accessSync(folder, constants.W_OK);

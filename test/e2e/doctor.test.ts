@@ -86,6 +86,26 @@ describe("doctor", () => {
 		expect(find(report, "lifetime")?.how).toContain("77 s");
 	});
 
+	it("tells of an audit log that can't be written, as check and explain do", async () => {
+		using scratch = new Scratch();
+		const auditLogPath = join(scratch.write("file", ""), "audit.log");
+		const config = { allowedExecutables: ["true"], auditLogPath };
+		const report = await examine(scratch, config);
+		const problem = `The audit log can't be written, so nothing is started: ${auditLogPath}`;
+		expect(find(report, "audit")).toMatchObject({
+			by: "unavailable",
+			how: expect.stringContaining(problem),
+		});
+		const path = scratch.write("policy.json", JSON.stringify(config));
+		const run = (...args: readonly string[]) =>
+			runCommand([...args], { cwd: scratch.path });
+		const check = await run("check", "--config", path);
+		expect(check.stdout).toContain(problem);
+		const explain = await run("explain", "--config", path, "--", "true");
+		expect(explain.code).toBe(1);
+		expect(explain.stdout).toContain('Refused by the layer "audit"');
+	});
+
 	it("fails with a configuration that can't be used", async () => {
 		using scratch = new Scratch();
 		const path = scratch.write("config.json", '{"maxConcurrent": 1}');

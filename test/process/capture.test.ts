@@ -46,7 +46,7 @@ describe("mergeStderr", () => {
 		const events: AuditEvent[] = [];
 		const log = {
 			record: (event: AuditEvent) => void events.push(event),
-			requireWritable() {},
+			problem: () => undefined,
 			close() {},
 		};
 		const { config, gate, audit } = await makeParts({}, log);

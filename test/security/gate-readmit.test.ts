@@ -12,7 +12,7 @@ async function setUp(scratch: Scratch, config: ConfigInput = {}) {
 	const events: AuditEvent[] = [];
 	const log = {
 		record: (event: AuditEvent) => events.push(event),
-		requireWritable() {},
+		problem: () => undefined,
 		close() {},
 	};
 	const { gate } = await makeParts(config, log);

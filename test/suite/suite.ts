@@ -26,8 +26,8 @@ export function testFiles(folder: string): string[] {
 
 /**
  * Runs the parts that can be beside each other, a few at a time, then those that
- * can be beside one other, and those that can't, one by one. The output of each is printed when it ends, and at last the counts
- * of all. SIGINT, SIGTERM and SIGHUP end every part, and fail it.
+ * can be beside one other, and those that can't, one by one. The output of each is
+ * printed when it ends, and at last the counts of all. SIGINT, SIGTERM and SIGHUP end every part, and fail it.
  *
  * @returns whether everything passed, and there was something
  */

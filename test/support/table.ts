@@ -19,7 +19,7 @@ export class Table implements AsyncDisposable {
 				if (table.broken) throw new Error("the disk is full");
 				table.events.push(event);
 			},
-			requireWritable() {},
+			problem: () => undefined,
 			close() {},
 		};
 		const parts = await makeParts(config, log);
