@@ -87,6 +87,14 @@ describe("the tools", () => {
 		},
 	);
 
+	it.each([
+		["process_create_group", { destructiveHint: false, openWorldHint: false }],
+		["process_restart_service", { idempotentHint: false, openWorldHint: true }],
+	])("%s has the annotations of what it does", (name, hints) => {
+		const tool = tools.find((each) => each.name === name);
+		expect(tool?.listing().annotations).toMatchObject(hints);
+	});
+
 	it.each(tools.map((tool) => [tool.name, tool] as const))(
 		"%s has schemas whose roots every client takes",
 		(_, tool) => {
