@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { LimitName, Limits } from "../security/resources.ts";
-import { removeStale, removeTree, serverGroupName } from "./cgroup.ts";
+import { Cgroup, removeStale, removeTree, serverGroupName } from "./cgroup.ts";
 import { type Controller, findCgroupHome } from "./cgroup-mounts.ts";
 
 const MB = 2 ** 20;
@@ -170,14 +170,41 @@ export class LimitGroup {
 
 	/** Whether there is a group that processes are not in from their start, as with version 1. */
 	get isJoinedLater(): boolean {
-		return [...this.joined.values()].some(({ version }) => version === 1);
+		return this.#later.length > 0;
 	}
 
-	/** Puts processes into such groups. */
-	join(pids: readonly number[]): void {
-		for (const { directory, version } of this.joined.values())
-			if (version === 1)
-				for (const pid of pids) put(directory, "cgroup.procs", String(pid));
+	/**
+	 * Puts processes into such groups, each once; what this gives is to be called again
+	 * and again, and answers whether any was new.
+	 */
+	joining(): (pids: readonly number[]) => boolean {
+		const joined = new Set(this.#members());
+		return (pids) => {
+			const found = pids.filter((pid) => !joined.has(pid));
+			for (const directory of this.#later)
+				for (const pid of found) put(directory, "cgroup.procs", String(pid));
+			for (const pid of found) joined.add(pid);
+			return found.length > 0;
+		};
+	}
+
+	/** Whether all of these are in such groups, where there are any. */
+	holds(pids: readonly number[]): boolean {
+		if (!this.isJoinedLater) return true;
+		const members = new Set(this.#members());
+		return pids.every((pid) => members.has(pid));
+	}
+
+	#members(): number[] {
+		const [directory] = this.#later;
+		return directory === undefined ? [] : new Cgroup(directory).members();
+	}
+
+	/** Groups that processes are not in from their start. */
+	get #later(): string[] {
+		return [...this.joined.values()].flatMap(({ version, directory }) =>
+			version === 1 ? [directory] : [],
+		);
 	}
 
 	/** Whether the kernel has ended a member because the memory of all was at its most. */
@@ -195,8 +222,7 @@ export class LimitGroup {
 
 	/** Removes it, once all members have ended. */
 	remove(): void {
-		for (const { directory, version } of this.joined.values())
-			if (version === 1) removeTree(directory);
+		for (const directory of this.#later) removeTree(directory);
 	}
 }
 

@@ -18,6 +18,8 @@ interface Bindings {
 	readonly cgroups: Cgroups | { readonly reason: string };
 	/** Makes the group in which the kernel holds a tree to its limits; undefined where there are none. */
 	readonly limit: (group: string | undefined) => LimitGroup | undefined;
+	/** Makes a group that only gives a tree one share of the processors. */
+	readonly share: () => LimitGroup;
 }
 
 /** How often what a process started before it was put into its group is looked for. */
@@ -68,6 +70,7 @@ export class LinuxEnclosure implements Enclosure {
 	readonly #cgroups: Cgroups | undefined;
 	#cgroup: Cgroup | undefined;
 	readonly #limits: LimitGroup | undefined;
+	#shared: LimitGroup | undefined;
 	#hasFallenBack = false;
 
 	constructor(
@@ -118,6 +121,7 @@ export class LinuxEnclosure implements Enclosure {
 				tag: this.#tag,
 				cgroup: this.#cgroup,
 				limits: this.#limits,
+				share: () => this.#share(),
 				oom,
 				activity: this.#cgroups?.activity,
 			},
@@ -130,17 +134,9 @@ export class LinuxEnclosure implements Enclosure {
 	#join(tree: Tree, leader: number): void {
 		const limits = this.#limits;
 		if (!limits?.isJoinedLater) return;
-		const joined = new Set<number>();
-		const join = (pids: readonly number[]) => {
-			const found = pids.filter((pid) => !joined.has(pid));
-			limits.join(found);
-			for (const pid of found) joined.add(pid);
-			return found.length > 0;
-		};
-		const cgroup = this.#cgroup;
-		if (cgroup) {
-			// A fork bomb is faster than who runs after it, and holds up who joins it.
-			cgroup.whileFrozen(FREEZING, () => join([leader, ...cgroup.members()]));
+		const join = limits.joining();
+		if (this.#cgroup) {
+			joinFrozen(this.#cgroup, join);
 			return;
 		}
 		join([leader]);
@@ -148,9 +144,24 @@ export class LinuxEnclosure implements Enclosure {
 			if (!join(tree.alive())) return;
 	}
 
+	#share(): LimitGroup | undefined {
+		if (!this.#cgroup) return undefined;
+		this.#shared ??= this.bindings.share();
+		joinFrozen(this.#cgroup, this.#shared.joining());
+		return this.#shared;
+	}
+
 	abandon(): void {
 		this.bindings.tags.takeOff();
 		this.#limits?.remove();
 		this.#cgroup?.remove();
 	}
+}
+
+/** A fork bomb is faster than who runs after it, and holds up who joins it. */
+function joinFrozen(
+	cgroup: Cgroup,
+	join: (pids: readonly number[]) => boolean,
+): void {
+	cgroup.whileFrozen(FREEZING, () => join(cgroup.members()));
 }

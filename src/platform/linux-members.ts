@@ -111,12 +111,13 @@ export class Members implements Family {
 	/**
 	 * Every living member.
 	 *
+	 * @param listed pids that the control group lists at this moment
 	 * @throws Error where that can't be known; see `look`
 	 */
-	living(age: Age): readonly ProcStat[] {
+	living(age: Age, listed = this.ties?.cgroup?.members()): readonly ProcStat[] {
 		const orphans = this.#orphans(age);
 		for (const stat of orphans) this.#remember(stat);
-		this.#rememberGroup();
+		this.#rememberGroup(listed);
 		this.#seen = this.#descendants(orphans);
 		const found = this.#seen.filter((stat) => !hasEnded(stat));
 		// An orphan that ended since the look of this moment keeps its pid until the
@@ -138,8 +139,8 @@ export class Members implements Family {
 	}
 
 	/** What is in the control group was put there, or forked by one that was. */
-	#rememberGroup(): void {
-		this.#inGroup = new Set(this.ties?.cgroup?.members());
+	#rememberGroup(pids: readonly number[] | undefined): void {
+		this.#inGroup = new Set(pids);
 		for (const pid of this.#inGroup) {
 			const stat = this.#known.has(pid) ? undefined : readStat(pid);
 			if (stat) this.#remember(stat);

@@ -45,22 +45,23 @@ export function residentBytes(
 	);
 }
 
-/** Bytes of some processes in which a page that several of them share counts once. */
-export function proportionalBytes(
+/** Bytes of each of some processes, in whose sum a page that several of them share counts once. */
+export function* proportionalBytes(
 	members: readonly ProcStat[],
 	{ units, sharesMemory }: MemoryEyes,
-): number {
-	return sum(members, ({ pid, parent }) => {
+): Generator<number, void> {
+	for (const { pid, parent } of members) {
+		// For a moment after vfork(2) it has its parent's memory; asked first, as from then on it has its own.
+		if (sharesMemory(pid, parent)) continue;
 		const size = readProportionalSize(pid);
-		if (size === undefined) {
-			// Who ends has given its memory back; who hides has it to itself.
-			const stat = readStat(pid);
-			return stat && !hasEnded(stat) ? stat.residentPages * units.pageSize : 0;
+		if (size !== undefined) {
+			yield size;
+			continue;
 		}
-		// For a moment after vfork(2) it has its parent's memory.
-		if (sharesMemory(pid, parent)) return 0;
-		return Math.min(size, readProportionalSize(pid) ?? 0);
-	});
+		// Who ends has given its memory back; who hides has it to itself.
+		const stat = readStat(pid);
+		if (stat && !hasEnded(stat)) yield stat.residentPages * units.pageSize;
+	}
 }
 
 function sum(

@@ -1,9 +1,8 @@
 import { ptr } from "bun:ffi";
-import { ENFORCED_BY_SERVER, type LimitName } from "../security/resources.ts";
+import type { LimitName } from "../security/resources.ts";
 import { Activity, type AllActivity } from "./activity.ts";
 import type { Cgroup } from "./cgroup.ts";
-import type { LimitGroup } from "./cgroup-limits.ts";
-import { crowdIn } from "./crowd.ts";
+import { type Bounds, Confinement } from "./confinement.ts";
 import type { openLinuxLibc } from "./ffi.ts";
 import { Counters } from "./linux-counters.ts";
 import type { InputWatch } from "./linux-input.ts";
@@ -13,7 +12,6 @@ import {
 	proportionalBytes,
 	residentBytes,
 } from "./linux-memory.ts";
-import type { OomWatch } from "./oom.ts";
 import type { Signal, Tree, TreeSample, TreeTotals } from "./platform.ts";
 import {
 	countDescriptors,
@@ -28,12 +26,6 @@ import { sendSignal } from "./signal.ts";
 import { Seen, Sleep } from "./sleep.ts";
 
 const RLIMIT_NOFILE = 7;
-/** What holds a tree to its limits where no control group does. */
-const ENFORCED_BY: Readonly<Record<LimitName, string>> = {
-	...ENFORCED_BY_SERVER,
-	maxFileDescriptors: "the kernel (RLIMIT_NOFILE)",
-};
-
 /** Milliseconds in which the leader has surely got memory of its own, which it shares with this process at first. */
 const NEW = 1000;
 
@@ -43,10 +35,7 @@ export interface Eyes extends MemoryEyes {
 }
 
 /** What holds a tree together beyond what /proc tells of it. */
-export interface Bonds extends Ties {
-	/** Where the kernel holds it to its limits; undefined where it has none. */
-	readonly limits: LimitGroup | undefined;
-	readonly oom: OomWatch;
+export interface Bonds extends Ties, Bounds {
 	/** Of all trees that have control groups. */
 	readonly activity: AllActivity | undefined;
 }
@@ -57,6 +46,7 @@ export class LinuxTree implements Tree {
 	readonly #counters = new Counters();
 	#cgroupSeconds = 0;
 	readonly #activity: Activity;
+	readonly #confinement: Confinement;
 	readonly #sleep = new Sleep();
 	readonly #sockets = new Seen<ReadonlySet<string> | undefined>();
 	readonly #reader = new Seen<number | undefined>();
@@ -75,6 +65,7 @@ export class LinuxTree implements Tree {
 	) {
 		this.#members = new Members(leader, bonds);
 		this.#activity = new Activity(bonds?.cgroup?.directory, bonds?.activity);
+		this.#confinement = new Confinement(bonds);
 	}
 
 	get isGrouped(): boolean {
@@ -87,20 +78,19 @@ export class LinuxTree implements Tree {
 		this.#sleep.close();
 		this.#count();
 		this.bonds?.cgroup?.remove();
-		this.bonds?.limits?.remove();
+		this.#confinement.remove();
 	}
 
 	enforcedBy(name: LimitName): string | undefined {
-		return this.bonds?.limits?.held.get(name) ?? ENFORCED_BY[name];
+		return this.#confinement.enforcedBy(name);
 	}
 
 	get isThrottled(): boolean {
-		return this.bonds?.limits?.held.has("maxCpuPercent") ?? false;
+		return this.#confinement.isThrottled;
 	}
 
 	wasOutOfMemory(): "limit" | "system" | undefined {
-		if (this.bonds?.limits?.wasOutOfMemory()) return "limit";
-		return this.bonds?.oom.hasHappened ? "system" : undefined;
+		return this.#confinement.wasOutOfMemory();
 	}
 
 	signal(...signals: readonly Signal[]): void {
@@ -231,9 +221,12 @@ export class LinuxTree implements Tree {
 	}
 
 	#measure(): TreeSample | undefined {
-		const crowd = crowdIn(this.bonds, this.#last, () => this.totals());
+		const listed = this.bonds?.cgroup?.members() ?? [];
+		const crowd = this.#confinement.crowd(listed, this.#last, () =>
+			this.totals(),
+		);
 		if (crowd) return crowd;
-		const members = this.#members.living("turn");
+		const members = this.#members.living("turn", listed);
 		this.#count();
 		this.#activity.cover(this.#members.seen, this.#members.inGroup);
 		if (members.length === 0) return undefined;
@@ -258,7 +251,7 @@ export class LinuxTree implements Tree {
 		this.#cgroupSeconds = Math.max(this.#cgroupSeconds, seconds);
 	}
 
-	proportionalMemory(): number {
+	proportionalMemory(): Iterable<number> {
 		return proportionalBytes(this.#members.living("turn"), this.eyes);
 	}
 

@@ -104,20 +104,22 @@ export function createLinux(): Platform {
 			const trees = { libc, units, sharesMemory };
 			if (!adoptions) return new BareEnclosure(trees);
 			cgroups ??= openCgroups();
-			const limit = (group: string | undefined) => {
-				if (Object.values(limits).every((value) => value === undefined))
-					return undefined;
+			const groups = () => {
 				limitGroups ??= LimitGroups.open(
 					cgroups instanceof Cgroups ? cgroups.directory : undefined,
 				);
-				return limitGroups.add(limits, group);
+				return limitGroups;
 			};
+			const hasLimits = Object.values(limits).some(
+				(value) => value !== undefined,
+			);
 			return new LinuxEnclosure(trees, {
 				tags,
 				adoptions,
 				oom,
 				cgroups,
-				limit,
+				limit: (group) => (hasLimits ? groups().add(limits, group) : undefined),
+				share: () => groups().add({}, undefined),
 			});
 		},
 		mark: tags.mark,

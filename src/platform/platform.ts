@@ -41,10 +41,11 @@ export interface Tree {
 	/** What it used in all, also where nothing of it lives; undefined where only samples tell. */
 	totals?(): TreeTotals;
 	/**
-	 * Bytes of memory in which a page that several members share counts once;
-	 * undefined where the system isn't asked.
+	 * Bytes of memory of each member, in whose sum a page that several share counts
+	 * once; each is asked for when its turn comes, as that takes long. Undefined where
+	 * the system isn't asked.
 	 */
-	proportionalMemory(): number | undefined;
+	proportionalMemory(): Iterable<number> | undefined;
 	/** Lets each member, and whatever it starts, open no more than `count` descriptors. */
 	limitDescriptors(count: number): void;
 	/** The most descriptors that one member has open; undefined where the system isn't asked. */

@@ -1,6 +1,7 @@
 import type { Tree, TreeSample } from "../platform/platform.ts";
 import type { Limits } from "../security/resources.ts";
 import type { ManagedProcess } from "./process.ts";
+import { proportionalMemory } from "./proportional-memory.ts";
 import { type Blame, memoryBackstop } from "./termination.ts";
 
 /** Milliseconds between two looks at a tree with limits: usually, while it is near one of them, and while it does nothing. */
@@ -52,12 +53,27 @@ export class LimitJudge {
 	 *
 	 * @param sample the very same as before where nothing of the tree ran since
 	 */
-	judge(sample: TreeSample): number | undefined {
+	judge(sample: TreeSample): number | undefined | Promise<number | undefined> {
 		// A tree that is being ended has to run to get its signal.
 		if (this.#isOver) return undefined;
 		const isIdle = sample === this.#last;
 		this.#last = sample;
-		const breach = this.#find(sample, isIdle);
+		// What did nothing passed no limit, but time goes on for its CPU.
+		if (isIdle) return this.#conclude(sample, undefined, isIdle);
+		const { maxMemoryMB = Number.POSITIVE_INFINITY } = this.limits;
+		if (sample.memoryBytes <= maxMemoryMB * MB)
+			return this.#conclude(sample, findBreach(this.limits, sample), isIdle);
+		return this.#memoryBreach(maxMemoryMB, sample).then((breach) =>
+			this.#conclude(sample, breach ?? findBreach(this.limits, sample), isIdle),
+		);
+	}
+
+	#conclude(
+		sample: TreeSample,
+		found: Blame | undefined,
+		isIdle: boolean,
+	): number | undefined {
+		const breach = found ?? this.#find(sample, isIdle);
 		if (breach) {
 			this.#isOver = true;
 			this.onBreach(breach);
@@ -70,18 +86,32 @@ export class LimitJudge {
 
 	#find(sample: TreeSample, isIdle: boolean): Blame | undefined {
 		const { tree } = this.process;
-		// What did nothing passed no limit, but time goes on for its CPU.
-		const breach = isIdle
-			? undefined
-			: (findBreach(this.limits, sample, () => tree.proportionalMemory()) ??
-				(tree.wasOutOfMemory() === "limit"
-					? memoryBackstop(this.limits)
-					: undefined));
+		if (!isIdle && tree.wasOutOfMemory() === "limit")
+			return memoryBackstop(this.limits);
 		const { maxCpuPercent } = this.limits;
-		if (breach || maxCpuPercent === undefined) return breach;
+		if (maxCpuPercent === undefined) return undefined;
 		if (this.strict) return this.#strictBreach(sample, maxCpuPercent);
 		if (!tree.isThrottled) throttle(tree, this.#cpu, sample, maxCpuPercent);
 		return undefined;
+	}
+
+	/** Whether the memory is above its limit also where a page that several members share counts once. */
+	async #memoryBreach(
+		limit: number,
+		sample: TreeSample,
+	): Promise<Blame | undefined> {
+		const look = async () =>
+			((await proportionalMemory(this.process.tree)) ?? sample.memoryBytes) /
+			MB;
+		// Members that end meanwhile leave their share to others: once more, to be sure.
+		let used = await look();
+		if (used > limit) used = Math.min(used, await look());
+		return used > limit
+			? {
+					cause: "memory_limit",
+					message: `Memory limit exceeded: ${used.toFixed(1)} MB > ${limit} MB`,
+				}
+			: undefined;
 	}
 
 	#strictBreach(sample: TreeSample, limit: number): Blame | undefined {
@@ -100,29 +130,9 @@ export class LimitJudge {
 	}
 }
 
-/**
- * The first of the limits that a tree has passed.
- *
- * @param proportional bytes of memory in which shared pages count once; asked
- *   for only when the plain sum is over the limit
- */
-export function findBreach(
-	limits: Limits,
-	sample: TreeSample,
-	proportional: () => number | undefined,
-): Blame | undefined {
-	const { maxMemoryMB, maxCpuTime, maxProcesses } = limits;
-	if (maxMemoryMB !== undefined && sample.memoryBytes > maxMemoryMB * MB) {
-		// Members that end meanwhile leave their share to others: once more, to be sure.
-		const look = () => (proportional() ?? sample.memoryBytes) / MB;
-		let used = look();
-		if (used > maxMemoryMB) used = Math.min(used, look());
-		if (used > maxMemoryMB)
-			return {
-				cause: "memory_limit",
-				message: `Memory limit exceeded: ${used.toFixed(1)} MB > ${maxMemoryMB} MB`,
-			};
-	}
+/** The first of the limits that a tree has passed, but for that of memory. */
+function findBreach(limits: Limits, sample: TreeSample): Blame | undefined {
+	const { maxCpuTime, maxProcesses } = limits;
 	if (maxCpuTime !== undefined && sample.cpuSeconds > maxCpuTime)
 		return {
 			cause: "cpu_time_limit",

@@ -17,17 +17,25 @@ const COARSE_GRAIN = 100;
 const SLICE = 4;
 /** The part of one core that looking at trees without limits may take; to come to them takes as much again. */
 const SHARE = 0.003;
+/** How many times as long as a look at a tree took the pause after it is at least. */
+const REST = 10;
+const JUDGED_REST = 3;
 /** The part of one core that first looks may take: where few processes start at a time, they come when `EARLY` says. */
 const EARLY_SHARE = 0.05;
 
-/** Judges each sample of a tree; returns the milliseconds after which it wants the next one, if it cares. */
-export type Judge = (sample: TreeSample) => number | undefined;
+/** Judges each sample of a tree, at once or later; returns the milliseconds after which it wants the next one, if it cares. */
+export type Judge = (
+	sample: TreeSample,
+) => number | undefined | Promise<number | undefined>;
 
 interface Watched {
 	readonly process: ManagedProcess;
 	readonly figures: Figures;
 	readonly judge: Judge | undefined;
 	looks: number;
+	/** When the last look began, by the monotonic clock, and the milliseconds that it took, its judge's included. */
+	lookedAt: number;
+	cost: number;
 	/** What was noted last, and at which age of the process. */
 	noted: { readonly sample: TreeSample; readonly at: number } | undefined;
 }
@@ -53,6 +61,8 @@ export class Monitor {
 			figures: this.#figuresOf(process),
 			judge,
 			looks: 0,
+			lookedAt: 0,
+			cost: 0,
 			noted: undefined,
 		};
 		this.#watched.add(entry);
@@ -125,6 +135,7 @@ export class Monitor {
 
 	/** A look that fails is a look that saw nothing. */
 	#look(entry: Watched): Promise<void> | undefined {
+		entry.lookedAt = performance.now();
 		try {
 			const answer = entry.process.tree.sample();
 			if (!(answer instanceof Promise)) {
@@ -143,7 +154,17 @@ export class Monitor {
 	#take(entry: Watched, sample: TreeSample | undefined): void {
 		entry.looks++;
 		if (sample) this.#note(entry, sample);
-		this.#plan(entry, sample && entry.judge?.(sample));
+		const wanted = sample && entry.judge?.(sample);
+		const plan = (pause: number | undefined) => {
+			entry.cost = performance.now() - entry.lookedAt;
+			return this.#plan(entry, pause);
+		};
+		if (!(wanted instanceof Promise)) {
+			plan(wanted);
+			return;
+		}
+		// Nobody else waits for it.
+		void wanted.catch(() => undefined).then((pause) => this.#arm(plan(pause)));
 	}
 
 	/** A tree that did nothing since is noted no more often than one without limits. */
@@ -174,7 +195,10 @@ export class Monitor {
 					(this.#cost * this.#young.size) / EARLY_SHARE,
 				)
 			: Math.max(INTERVAL, (this.#cost * this.#watched.size) / SHARE);
-		const chosen = Math.min(pause, wanted ?? pause);
+		const chosen = Math.max(
+			Math.min(pause, wanted ?? pause),
+			entry.cost * (entry.judge ? JUDGED_REST : REST),
+		);
 		const grain =
 			chosen >= (isYoung ? INTERVAL : COARSE_GRAIN) ? COARSE_GRAIN : GRAIN;
 		// To the nearest: always later would double a pause of one grain.

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Usage } from "../process/figures.ts";
 import type { ManagedProcess } from "../process/process.ts";
+import { proportionalMemory } from "../process/proportional-memory.ts";
 import { LIMIT_NAMES, type LimitName } from "../security/resources.ts";
 import { pid, state, uptime } from "./fields.ts";
 import { processOf, target } from "./target.ts";
@@ -87,7 +88,7 @@ export const processGetStats = defineTool({
 			state: process.state,
 			...figures,
 			uptime: process.uptime,
-			limits: limitsOf(process, figures),
+			limits: await limitsOf(process, figures),
 			...(includeHistory && { history: manager.monitor.history(process) }),
 		};
 	},
@@ -102,14 +103,14 @@ const UNITS: Readonly<Record<LimitName, string>> = {
 };
 
 /** Each limit that holds for a process, its use, and what enforces it. */
-function limitsOf(
+async function limitsOf(
 	process: ManagedProcess,
 	usage: Usage,
-): z.input<typeof limit>[] {
+): Promise<z.input<typeof limit>[]> {
 	const { deadlines, limits } = process.identity;
 	const used: Readonly<Record<LimitName, number>> = {
 		maxCpuPercent: usage.cpuPercent,
-		maxMemoryMB: memoryOf(process, usage),
+		maxMemoryMB: await memoryOf(process, usage),
 		maxCpuTime: usage.cpuSeconds,
 		maxProcesses: usage.processCount,
 		maxFileDescriptors:
@@ -142,11 +143,14 @@ function limitsOf(
 }
 
 /** Memory as the limit counts it, in which shared pages count once. */
-function memoryOf(process: ManagedProcess, usage: Usage): number {
+async function memoryOf(
+	process: ManagedProcess,
+	usage: Usage,
+): Promise<number> {
 	const bytes =
 		process.identity.limits.maxMemoryMB === undefined
 			? undefined
-			: process.tree.proportionalMemory();
+			: await proportionalMemory(process.tree);
 	return bytes === undefined
 		? usage.memoryMB
 		: Math.round((bytes / 2 ** 20) * 100) / 100;

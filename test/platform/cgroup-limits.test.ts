@@ -95,7 +95,7 @@ describe("LimitGroups", () => {
 		const added = groups.add(LIMITS, undefined);
 		expect([...added.held.keys()]).toEqual(["maxMemoryMB"]);
 		expect(readFileSync(limit, "utf8")).toBe(String(189 * 2 ** 20));
-		added.join([4711]);
+		added.joining()([4711]);
 		expect(readFileSync(members, "utf8")).toBe("4711");
 		expect(added.wasOutOfMemory()).toBe(false);
 		scratch.write(
@@ -110,7 +110,7 @@ describe("LimitGroups", () => {
 		const group = groups.add(LIMITS, undefined);
 		expect([groups.controllers, group.held.size]).toEqual([[], 0]);
 		expect(group.wasOutOfMemory()).toBe(false);
-		group.join([4711]);
+		group.joining()([4711]);
 		group.remove();
 		groups.remove();
 	});
@@ -123,7 +123,7 @@ describe("LimitGroups", () => {
 				stdin: "pipe",
 			});
 			try {
-				group.join([child.pid]);
+				group.joining()([child.pid]);
 				child.stdin.write("go\n");
 				child.stdin.flush();
 				for (const controller of groups.controllers) {

@@ -80,7 +80,10 @@ export class RecordedTree implements Tree {
 		return this.isGone ? [] : [1];
 	}
 
-	proportionalMemory(): undefined {}
+	proportionalMemory(): Iterable<number> | undefined {
+		return undefined;
+	}
+
 	limitDescriptors(): void {}
 	openDescriptors(): undefined {}
 	listeningPorts(): undefined {}

@@ -1,0 +1,78 @@
+import { ENFORCED_BY_SERVER, type LimitName } from "../security/resources.ts";
+import type { LimitGroup } from "./cgroup-limits.ts";
+import type { OomWatch } from "./oom.ts";
+import type { TreeSample, TreeTotals } from "./platform.ts";
+
+/** Processes of one tree that may each have a share of the processors. */
+const MOST_SHARES = 32;
+/** What holds a tree to its limits where no control group does. */
+const ENFORCED_BY: Readonly<Record<LimitName, string>> = {
+	...ENFORCED_BY_SERVER,
+	maxFileDescriptors: "the kernel (RLIMIT_NOFILE)",
+};
+
+/** How the kernel can hold a tree. */
+export interface Bounds {
+	/** Where it holds the tree to its limits; undefined where it has none. */
+	readonly limits: LimitGroup | undefined;
+	/** Gives all that is in the tree's control group one share of the processors, where each session has its own. */
+	readonly share: () => LimitGroup | undefined;
+	readonly oom: OomWatch;
+}
+
+/** How the kernel holds a tree. */
+export class Confinement {
+	#share: LimitGroup | undefined;
+
+	constructor(private readonly bounds: Bounds | undefined) {}
+
+	enforcedBy(name: LimitName): string | undefined {
+		return this.bounds?.limits?.held.get(name) ?? ENFORCED_BY[name];
+	}
+
+	get isThrottled(): boolean {
+		return this.bounds?.limits?.held.has("maxCpuPercent") ?? false;
+	}
+
+	wasOutOfMemory(): "limit" | "system" | undefined {
+		if (this.bounds?.limits?.wasOutOfMemory()) return "limit";
+		return this.bounds?.oom.hasHappened ? "system" : undefined;
+	}
+
+	/**
+	 * What is seen of a tree of more processes than it may have, which is to be ended:
+	 * they are counted in one read and grow no more, as a fork bomb is faster than who
+	 * looks at one after the other. Undefined of any other tree. One of very many
+	 * processes leaves the others their part of the processors from now on.
+	 *
+	 * @param pids those in its control group
+	 * @param last what was seen before
+	 */
+	crowd(
+		pids: readonly number[],
+		last: TreeSample | undefined,
+		totals: () => TreeTotals,
+	): TreeSample | undefined {
+		const { limits, share } = this.bounds ?? {};
+		const processCount = pids.length;
+		if (processCount > MOST_SHARES && !limits && !this.#share?.holds(pids))
+			this.#share = share?.();
+		if (processCount <= (limits?.maxProcesses ?? Number.POSITIVE_INFINITY))
+			return undefined;
+		limits?.forbidForks();
+		return {
+			threadCount: processCount,
+			memoryBytes: 0,
+			peakMemoryBytes: 0,
+			...last,
+			...totals(),
+			processCount,
+		};
+	}
+
+	/** To be called once all have ended. */
+	remove(): void {
+		this.bounds?.limits?.remove();
+		this.#share?.remove();
+	}
+}
