@@ -37,7 +37,8 @@ exec 3<&0
 		[ "$1" = "$PPID" ] && return
 		state=
 		read -r line <"/proc/$1/stat" && set -- "$1" \${line##*) } && state=$2
-		case $state in '' | Z | X) return ;; esac
+		# A main thread that has ended leaves a zombie while others run; 19 is num_threads.
+		case $state in '' | X) return ;; Z) [ "\${19}" -gt 1 ] || return ;; esac
 		left=1
 		kill -s KILL -- "-$4"
 		kill -s KILL "$1"

@@ -1,5 +1,7 @@
 import { describe, expect, it, setDefaultTimeout } from "bun:test";
 import { randomInt } from "node:crypto";
+import { existsSync, readdirSync } from "node:fs";
+import { readStat } from "../../src/platform/procfs.ts";
 import { AWKWARD_CONFIG } from "../support/awkward.ts";
 import { cgroupsOf, guardsOf, isCgroup, Mark } from "../support/marked.ts";
 import { fixture, PYTHON } from "../support/programs.ts";
@@ -90,6 +92,37 @@ describe.each(WAYS)("$name, SIGKILL of the server", ({ name, wrapper }) => {
 			() => groups.filter(isCgroup).length === 0 || undefined,
 			"control groups to be gone",
 		);
+	});
+
+	it("ends a process whose main thread has ended before the others", async () => {
+		await using server = await RawServer.start(AWKWARD_CONFIG, { wrapper });
+		const { pid } = await server.ok("process_start", {
+			executable: PYTHON,
+			args: [fixture("headless.py")],
+		});
+		const stdout = await server.outputOf(pid, (text) => text.includes("\n"));
+		const child = Number(/^pid (\d+)$/m.exec(stdout)?.[1]);
+		await eventually(
+			() => (readStat(child)?.state === "Z" ? true : undefined),
+			"its main thread to end",
+		);
+		const threads = () =>
+			existsSync(`/proc/${child}/task`)
+				? readdirSync(`/proc/${child}/task`).filter(
+						(each) => Number(each) !== child,
+					).length
+				: 0;
+		expect(threads()).toBe(1);
+		try {
+			server.signal("SIGKILL");
+			await eventually(
+				() => (threads() === 0 ? true : undefined),
+				"its other thread to end",
+				BOUND + HEADROOM,
+			);
+		} finally {
+			if (threads() > 0) process.kill(child, "SIGKILL");
+		}
 	});
 
 	it("is not needed for what was being started when the input ended", async () => {
