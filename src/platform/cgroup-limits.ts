@@ -107,6 +107,13 @@ export class LimitGroups {
 		return [...this.places.keys()];
 	}
 
+	/** Where the groups are that are in no other folder of this server's. */
+	get folders(): readonly string[] {
+		return [...this.places.values()].flatMap(({ version, directory }) =>
+			version === 1 ? [directory] : [],
+		);
+	}
+
 	/**
 	 * A group with limits, for one tree.
 	 *

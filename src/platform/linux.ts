@@ -128,6 +128,9 @@ export function createLinux(): Platform {
 			if (adoptions) cgroups ??= openCgroups();
 			return cgroups instanceof Cgroups ? cgroups.directory : undefined;
 		},
+		get limitFolders() {
+			return limitGroups?.folders ?? [];
+		},
 		exit: (code) => libc._exit(code),
 		endWithin: (seconds) => void libc.alarm(seconds),
 		release() {

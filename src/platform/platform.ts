@@ -196,6 +196,8 @@ export interface Platform {
 	 * folder, for who has to kill them all at once; undefined where there is none.
 	 */
 	makeCgroup(): string | undefined;
+	/** Other folders of this server's control groups, for who has to remove them once all in them have ended. */
+	readonly limitFolders?: readonly string[];
 	/**
 	 * Ends this process and nothing else, without a word to the runtime, which would
 	 * kill whatever descends from it: also what was there before it was a server.

@@ -5,7 +5,7 @@ import { sendSignal } from "../platform/signal.ts";
 import { type SpawnedGuard, spawnGuard } from "./launcher.ts";
 
 /**
- * What the guard runs: it is told of the control group's folder, of the mark that
+ * What the guard runs: it is told of the control groups' folders, of the mark that
  * every process started here has, and of process groups, line by line. When the pipe
  * from the server is closed, because the server ended in whatever way, it kills them
  * all. It runs in a background job, whose parent has ended, so that the death signal of the server's direct children
@@ -22,6 +22,7 @@ exec 3<&0
 	while read -r op what <&3; do
 		case $op in
 			c) cgroup=$what ;;
+			l) set -- "$@" "$what" ;;
 			m) mark=$what ;;
 			+) groups="$groups$what " ;;
 			-) case $groups in *" $what "*)
@@ -64,14 +65,19 @@ exec 3<&0
 			[ -z "$mark" ] || sweep
 			if [ -n "$left" ]; then quiet=; elif [ -n "$quiet" ]; then break; else quiet=1; fi
 		done
-		[ -n "$cgroup" ] || exit
+		[ -z "$cgroup" ] || set -- "$@" "$cgroup"
 		for round in 1 2 3 4 5; do
-			rmdir "$cgroup"/*/ "$cgroup" && exit
+			left=
+			for folder; do
+				[ -d "$folder" ] || continue
+				rmdir "$folder"/*/ "$folder" || left=1
+			done
+			[ -n "$left" ] || exit
 			sleep 0.2
 		done
 	}
 	# Also where a shell that can't start grep ends.
-	trap last EXIT
+	trap 'last "$@"' EXIT
 	# One that is born while the others are looked at is seen by the next look only.
 	quiet=
 	for round in 1 2 3 4 5 6 7 8 9 10; do
@@ -107,6 +113,7 @@ export class Guard {
 	#cgroup: string | undefined;
 	/** When one that could not be started is tried again, by the monotonic clock. */
 	#retryAt = 0;
+	readonly #folders = new Set<string>();
 	/** How many trees have each group: a pid may come again before its tree is heard to be gone. */
 	readonly #groups = new Map<number, number>();
 
@@ -128,6 +135,11 @@ export class Guard {
 		if (this.#guard && this.#hears(this.#guard))
 			sendSignal(-this.#guard.group, "SIGCONT");
 		else this.#start();
+		for (const folder of this.platform.limitFolders ?? []) {
+			if (this.#folders.has(folder)) continue;
+			this.#folders.add(folder);
+			this.#tell("l", folder);
+		}
 	}
 
 	#hears({ fd }: SpawnedGuard): boolean {
@@ -158,7 +170,7 @@ export class Guard {
 
 	/** Whether the guard heard; one that was ended or stopped from outside does not. */
 	#tell(
-		operation: "+" | "-" | "c" | "m" | "?",
+		operation: "+" | "-" | "c" | "l" | "m" | "?",
 		what: number | string,
 	): boolean {
 		if (!this.#guard) return false;
@@ -186,6 +198,7 @@ export class Guard {
 		const { mark } = this.platform;
 		if (mark !== undefined) this.#tell("m", mark);
 		if (this.#cgroup !== undefined) this.#tell("c", this.#cgroup);
+		for (const folder of this.#folders) this.#tell("l", folder);
 		for (const group of this.#groups.keys()) this.#tell("+", group);
 	}
 }

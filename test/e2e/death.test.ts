@@ -98,6 +98,33 @@ describe.skipIf(process.platform !== "linux")("a death", () => {
 		);
 	});
 
+	it("of the server by SIGKILL leaves no control group of any version behind", async () => {
+		await using server = await RawServer.start(CONFIG);
+		const groups = () => [
+			...new Bun.Glob(`**/mcp-process-${server.pid}-*`).scanSync({
+				cwd: "/sys/fs/cgroup",
+				onlyFiles: false,
+			}),
+		];
+		await server.ok("process_start", {
+			executable: "sleep",
+			args: ["120"],
+			resourceLimits: { maxMemoryMB: 100, maxProcesses: 10, maxCpuPercent: 50 },
+		});
+		const { pid } = await server.ok("process_start", {
+			executable: PYTHON,
+			args: [fixture("load.py"), "members=3"],
+			resourceLimits: { maxProcesses: 10 },
+		});
+		await server.outputOf(pid, (stdout) => stdout.includes("\n"));
+		server.signal("SIGKILL");
+		await server.exited;
+		await eventually(
+			() => (groups().length === 0 ? true : undefined),
+			"no group to be left",
+		);
+	});
+
 	it("of the server by SIGKILL leaves no process group behind", async () => {
 		await using server = await RawServer.start({
 			...CONFIG,
