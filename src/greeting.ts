@@ -5,8 +5,9 @@ import type {
 	RequestId,
 } from "@modelcontextprotocol/sdk/types.js";
 import { diagnose } from "./errors.ts";
+import { isPlainObject } from "./message.ts";
 import { through } from "./passage.ts";
-import { isPlainObject, type LineTransport } from "./transport.ts";
+import type { LineTransport } from "./transport.ts";
 
 /** What a model that has never seen the tools needs to know; under 2 KB. */
 const INSTRUCTIONS = `Starts and manages programs on the user's machine, within a policy that the user set and no call can change.

@@ -1,6 +1,7 @@
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
 import { messageOf, shorten } from "./errors.ts";
+import { idOf, isId, isMessage } from "./message.ts";
 import { Outbox, type Sink } from "./outbox.ts";
 import { settlesWithin } from "./process/timer.ts";
 import { nextTurn } from "./process/turns.ts";
@@ -9,6 +10,8 @@ import { nextTurn } from "./process/turns.ts";
 const MAX_LINE = 32 * 2 ** 20;
 /** Characters of answers that a client has not taken, with which no more of its requests are. */
 const MOST_UNREAD = 16 * 2 ** 20;
+/** Bytes of its requests that wait meanwhile, with which no more are read. */
+const MOST_WAITING = 64 * 2 ** 20;
 /** Messages taken in one turn of the event loop: a thousand at once would each hold what their calls need until all are done. */
 const MOST_AT_ONCE = 64;
 const NEWLINE = 0x0a;
@@ -54,8 +57,11 @@ export class LineTransport implements Transport {
 	/** Requests that wait for their answers. */
 	readonly #open = new Set<string | number>();
 	readonly #outbox: Outbox;
-	/** Input that waits for its turn, or until less is unread: not left in the pipe, as its end must be seen. */
+	/** Input that waits for its turn, or until less is unread: not left in the pipe while it is little, as its end must be seen. */
 	#waiting: Uint8Array[] = [];
+	#waitingBytes = 0;
+	/** Called when less of it waits. */
+	#onRoom: (() => void) | undefined;
 	#isTaking = false;
 	/** Resolves when what came so far was taken, as far as it can be now. */
 	#taken = Promise.resolve();
@@ -108,10 +114,19 @@ export class LineTransport implements Transport {
 			const next = await chunks.next().catch(() => undefined);
 			if (!next || next.done) break;
 			this.#waiting.push(next.value);
+			this.#waitingBytes += next.value.length;
 			this.#takeWaiting();
+			if (this.#waitingBytes > MOST_WAITING) await this.#room();
 		}
 		await this.#taken;
 		this.#end();
+	}
+
+	/** Until then a client that is gone is known by what can't be written to it. */
+	#room(): Promise<void> {
+		return new Promise((resolve) => {
+			this.#onRoom = resolve;
+		});
 	}
 
 	async send(message: JSONRPCMessage): Promise<void> {
@@ -164,11 +179,14 @@ export class LineTransport implements Transport {
 		for (;;) {
 			const chunk = this.#waiting.shift();
 			if (!chunk) return false;
+			this.#waitingBytes -= chunk.length;
+			if (this.#waitingBytes <= MOST_WAITING) this.#onRoom?.();
 			const end = chunk.indexOf(NEWLINE);
 			this.#keep(end < 0 ? chunk : chunk.subarray(0, end));
 			if (end < 0) continue;
-			if (end + 1 < chunk.length)
-				this.#waiting.unshift(chunk.subarray(end + 1));
+			const rest = chunk.subarray(end + 1);
+			if (rest.length > 0) this.#waiting.unshift(rest);
+			this.#waitingBytes += rest.length;
 			this.#finishLine();
 			return true;
 		}
@@ -246,53 +264,4 @@ export class LineTransport implements Transport {
 		const answer = { jsonrpc: "2.0", id, error: { code, message } };
 		void this.#outbox.write(`${JSON.stringify(answer)}\n`);
 	}
-}
-
-/** The SDK checks the rest; what it would drop without an answer is refused here. */
-function isMessage(value: unknown): value is JSONRPCMessage {
-	if (!isPlainObject(value) || value.jsonrpc !== "2.0") return false;
-	if (Object.keys(value).some((key) => !MEMBERS.has(key))) return false;
-	if ("id" in value && !isId(value.id)) return false;
-	if ("params" in value && !areParams(value.params)) return false;
-	const isAnswer = "result" in value || "error" in value;
-	if ("method" in value) return typeof value.method === "string" && !isAnswer;
-	return "id" in value && isAnswer;
-}
-
-const MEMBERS = new Set([
-	"jsonrpc",
-	"id",
-	"method",
-	"params",
-	"result",
-	"error",
-]);
-/** Of `_meta`: the task that a message belongs to. */
-const RELATED_TASK = "io.modelcontextprotocol/related-task";
-
-function areParams(params: unknown): boolean {
-	if (!isPlainObject(params)) return false;
-	if (!("_meta" in params)) return true;
-	const meta = params._meta;
-	if (!isPlainObject(meta)) return false;
-	if ("progressToken" in meta && !isId(meta.progressToken)) return false;
-	if (!(RELATED_TASK in meta)) return true;
-	const task = meta[RELATED_TASK];
-	return isPlainObject(task) && typeof task.taskId === "string";
-}
-
-function isId(id: unknown): id is string | number {
-	return typeof id === "string" || Number.isSafeInteger(id);
-}
-
-export function isPlainObject(
-	value: unknown,
-): value is Record<string, unknown> {
-	return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** The id that an answer to something malformed can carry. */
-function idOf(value: unknown): string | number | null {
-	const hasId = typeof value === "object" && value !== null && "id" in value;
-	return hasId && isId(value.id) ? value.id : null;
 }

@@ -58,6 +58,69 @@ describe("reading", () => {
 		await eventually(() => answers === 65 || undefined, "one more");
 	});
 
+	it("reads no more than some 64 MB of a client that does not take its answers, and all of it once it does", async () => {
+		const LINES = 200;
+		let read = 0;
+		async function* requests() {
+			for (let id = 0; id < LINES; id++) {
+				read++;
+				const filler = "x".repeat(2 ** 20);
+				yield Buffer.from(line({ ...request(id), params: { filler } }));
+			}
+		}
+		const output = new PassThrough({ highWaterMark: 1 });
+		const transport = new LineTransport(requests(), sinkOf(output));
+		const answer = "x".repeat(2 ** 20);
+		let taken = 0;
+		transport.onmessage = (message) => {
+			taken++;
+			if ("id" in message && message.id !== undefined)
+				void transport.send({
+					jsonrpc: "2.0",
+					id: message.id,
+					result: { answer },
+				});
+		};
+		await transport.start();
+		await eventually(() => read > 64 || undefined, "what waits");
+		for (let turn = 0; turn < 100; turn++) await nextTurn();
+		expect(read).toBeLessThan(64 + 20);
+		output.resume();
+		await transport.ended;
+		expect(read).toBe(LINES);
+		await eventually(() => taken === LINES || undefined, "every request");
+	});
+
+	it("notices that a client is gone also while it reads no more of it", async () => {
+		let read = 0;
+		async function* requests() {
+			while (!isGone) {
+				read++;
+				await nextTurn();
+				yield Buffer.from(line(request(read)).padStart(2 ** 20));
+			}
+		}
+		let isGone = false;
+		const gone = Promise.withResolvers<never>();
+		const transport = new LineTransport(requests(), {
+			write() {},
+			flush: () => gone.promise,
+		});
+		transport.onmessage = (message) => {
+			if ("id" in message && message.id !== undefined)
+				void transport.send({
+					jsonrpc: "2.0",
+					id: message.id,
+					result: { answer: "x".repeat(2 ** 20) },
+				});
+		};
+		await transport.start();
+		await eventually(() => read > 64 || undefined, "what waits");
+		gone.reject(new Error("EPIPE"));
+		await transport.ended;
+		isGone = true;
+	});
+
 	it("sends a result of which it keeps the text as any other", async () => {
 		const connection = await Connection.open();
 		const result = { text: 'a "quoted" line\n', none: {}, list: [1, null] };

@@ -1,7 +1,7 @@
 import { findNodeAtLocation, type Node, parseTree } from "jsonc-parser";
 import { DocumentError, parseDocument } from "../config/document.ts";
 import { messageOf } from "../errors.ts";
-import { isPlainObject } from "../transport.ts";
+import { isPlainObject } from "../message.ts";
 import { type Format, SERVER_NAME } from "./clients.ts";
 
 /** How a client is to start this server. */

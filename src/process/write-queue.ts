@@ -23,6 +23,9 @@ interface Entry<Kind> extends Pending<Kind> {
 	settle(result: number | InputClosedError): void;
 }
 
+/** Bytes that wait, beyond which a write that comes with a time is not taken. */
+const MOST_WAITING = 64 * 2 ** 20;
+
 /** Writes that wait for whom they go to, in the order of the calls. */
 export class WriteQueue<Kind> {
 	readonly #entries: Entry<Kind>[] = [];
@@ -35,7 +38,8 @@ export class WriteQueue<Kind> {
 	/**
 	 * Adds a write; returns how many of its bytes were taken when it is done, or
 	 * when `timeout` milliseconds are over or `signal` is aborted: what was not
-	 * taken until then is withdrawn.
+	 * taken until then is withdrawn. Beside very much that waits already, none of it
+	 * is taken, at once.
 	 *
 	 * @throws InputClosedError where the queue is closed before
 	 */
@@ -45,15 +49,18 @@ export class WriteQueue<Kind> {
 		timeout = Number.POSITIVE_INFINITY,
 		signal?: AbortSignal,
 	): Promise<number> {
+		const waiting = this.#entries.reduce(
+			(sum, entry) => sum + entry.bytes.length,
+			0,
+		);
+		const isPatient = timeout === Number.POSITIVE_INFINITY;
+		if (!isPatient && waiting > MOST_WAITING) return Promise.resolve(0);
 		return new Promise((resolve, reject) => {
 			const withdraw = () => {
 				this.#entries.splice(this.#entries.indexOf(entry), 1);
 				entry.settle(entry.written);
 			};
-			const cancel =
-				timeout === Number.POSITIVE_INFINITY
-					? undefined
-					: after(timeout, withdraw);
+			const cancel = isPatient ? undefined : after(timeout, withdraw);
 			const entry: Entry<Kind> = {
 				kind,
 				bytes,

@@ -9,7 +9,6 @@ import { fixture, PYTHON } from "../support/programs.ts";
 import { RawServer } from "../support/raw.ts";
 import { eventually, Scratch, TestServer } from "../support/server.ts";
 import { startTree } from "../support/tree.ts";
-import { WITH_CGROUPS } from "../support/ways.ts";
 
 setDefaultTimeout(90_000);
 
@@ -102,110 +101,6 @@ describe.skipIf(!LINUX)("a limit of CPU", () => {
 		expect(status.uptime).toBeGreaterThan(2000);
 	});
 });
-
-describe.skipIf(!LINUX)("a limit of processes", () => {
-	it.each([
-		[false, "bounded by it soon"],
-		[true, "ended at once"],
-	])("holds against a fork bomb (strict: %p), which is %s", async (strict) => {
-		using scratch = new Scratch();
-		const trace = join(scratch.path, "trace");
-		writeFileSync(trace, "");
-		await using server = await TestServer.start({
-			...CONFIG,
-			strictResourceEnforcement: strict,
-		});
-		const { pid } = await server.ok("process_start", {
-			executable: PYTHON,
-			args: [fixture("bomb.py"), "1500", trace, "60"],
-			resourceLimits: { maxProcesses: 40 },
-		});
-		const { termination } = await server.waitForEnd(pid);
-		expect(termination).toMatchObject({
-			cause: "process_limit",
-			exitCode: 137,
-			message: expect.stringMatching(/^Process limit exceeded: \d+ > 40$/),
-		});
-		await eventually(async () => {
-			const stats = await server.ok("process_get_stats", { pid });
-			return stats.processCount === 0 || undefined;
-		}, "all of it to be gone");
-		const forks = readFileSync(trace).length;
-		console.log(`strict ${strict}: ${forks} forks`);
-		await Bun.sleep(300);
-		expect(readFileSync(trace).length).toBe(forks);
-		if (strict) expect(forks).toBeLessThan(1500);
-	});
-
-	it.skipIf(!WITH_CGROUPS.isAvailable)(
-		"holds against thousands in sessions of their own that take all processors, and the server answers meanwhile",
-		async () => {
-			await using server = await TestServer.start(CONFIG);
-			const { pid } = await server.ok("process_start", {
-				executable: PYTHON,
-				args: [fixture("sessions-bomb.py"), "12"],
-				resourceLimits: { maxProcesses: 40 },
-			});
-			const worst = await worstAnswer(
-				() => server.ok("process_get_status", { pid }),
-				({ state }) => state !== "running",
-			);
-			const { termination, stats } = await server.ok("process_get_status", {
-				pid,
-			});
-			console.log(`${termination.message}; worst ${worst} ms`);
-			expect(termination.cause).toBe("process_limit");
-			expect(termination.signal).toBe("SIGKILL");
-			expect(stats.processCount).toBe(0);
-			// Without a share of its own it waited for minutes.
-			expect(worst).toBeLessThan(3000);
-		},
-	);
-});
-
-describe.skipIf(!WITH_CGROUPS.isAvailable)("without any limit", () => {
-	it("hundreds in sessions of their own that take all processors leave the server its part", async () => {
-		await using server = await TestServer.start(CONFIG);
-		const { pid } = await server.ok("process_start", {
-			executable: PYTHON,
-			args: [fixture("sessions-bomb.py"), "9"],
-		});
-		await eventually(async () => {
-			const { processCount } = await server.ok("process_get_stats", { pid });
-			return processCount > 256 || undefined;
-		}, "its growth");
-		let asked = 0;
-		const worst = await worstAnswer(
-			() => server.client.ping(),
-			() => ++asked === 200,
-		);
-		console.log(`worst ${worst} ms`);
-		// It was some seconds, and ten for an end.
-		expect(worst).toBeLessThan(1000);
-		const before = performance.now();
-		const { survivors } = await server.ok("process_terminate", {
-			pid,
-			force: true,
-		});
-		expect(survivors).toEqual([]);
-		expect(performance.now() - before).toBeLessThan(5000);
-	});
-});
-
-/** Milliseconds that the slowest answer took, up to one that is as wanted. */
-async function worstAnswer<T>(
-	ask: () => Promise<T>,
-	isLast: (answer: T) => boolean,
-): Promise<number> {
-	let worst = 0;
-	await eventually(async () => {
-		const start = performance.now();
-		const answer = await ask();
-		worst = Math.max(worst, performance.now() - start);
-		return isLast(answer) || undefined;
-	}, "the last answer");
-	return worst;
-}
 
 describe("a request above the maximum", () => {
 	it("is refused with both numbers of each limit, and nothing starts", async () => {

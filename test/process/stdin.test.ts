@@ -32,6 +32,21 @@ describe.skipIf(!platform.pipes)("PipeInput", () => {
 		expect((await reading) === text).toBe(true);
 	});
 
+	it("takes nothing at once beside more than 64 MB that wait, and goes on once they are given up", async () => {
+		using pipe = new Pipe();
+		const giveUp = new AbortController();
+		const most = pipe.input.write(
+			new Uint8Array(65 * 2 ** 20),
+			60_000,
+			giveUp.signal,
+		);
+		expect(await pipe.input.write(encode("more"), 60_000)).toBe(0);
+		giveUp.abort();
+		expect(await most).toBeGreaterThan(0);
+		pipe.take();
+		expect(await pipe.input.write(encode("more"), 60_000)).toBe(4);
+	});
+
 	it("says exactly how much a pipe took that nobody reads", async () => {
 		using pipe = new Pipe();
 		const bytes = Uint8Array.from({ length: 2 ** 20 }, (_, i) => i % 251);

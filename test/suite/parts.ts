@@ -131,6 +131,7 @@ export const PARTS: readonly Part[] = [
 		files: [
 			...["e2e/cancel*", "e2e/death*", "e2e/doctor*", "e2e/endurance*"],
 			...["e2e/figures.*", "e2e/flood*", "e2e/limits-cpu*"],
+			"e2e/limits-processes*",
 			...["e2e/limits-memory*", "e2e/out-of-memory*", "e2e/trees-many*"],
 			"e2e/trees-races*",
 		],

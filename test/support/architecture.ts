@@ -13,7 +13,10 @@ const LAYERS = [
 	["process", /^src\/process\//],
 	["supervision", /^src\/supervision\//],
 	["tools", /^src\/tools\//],
-	["server", /^src\/(?:server|greeting|passage|transport|outbox|ids)\.ts$/],
+	[
+		"server",
+		/^src\/(?:server|greeting|passage|message|transport|outbox|ids)\.ts$/,
+	],
 	["cli", /^src\/cli\//],
 	["main", /^src\/main\.ts$/],
 ] as const;
@@ -70,8 +73,9 @@ const MODULES: readonly {
 }[] = [
 	{
 		what: /^@modelcontextprotocol\/sdk(?:\/|$)/,
-		where: /^src\/(?:tools\/tool|server|greeting|passage|transport|ids)\.ts$/,
-		rule: "only src/tools/tool.ts, src/server.ts, src/greeting.ts, src/passage.ts, src/transport.ts and src/ids.ts know the SDK",
+		where:
+			/^src\/(?:tools\/tool|server|greeting|passage|message|transport|ids)\.ts$/,
+		rule: "only src/tools/tool.ts, src/server.ts, src/greeting.ts, src/passage.ts, src/message.ts, src/transport.ts and src/ids.ts know the SDK",
 	},
 	{
 		what: /^(?:node:)?(?:child_process|cluster)$/,
