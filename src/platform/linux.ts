@@ -1,3 +1,4 @@
+import { closeSync, constants, openSync, readlinkSync } from "node:fs";
 import { diagnose } from "../errors.ts";
 import { LIMIT_NAMES } from "../security/resources.ts";
 import { Adoptions } from "./adoption.ts";
@@ -17,6 +18,7 @@ import type { PipeEnds, Platform } from "./platform.ts";
 import { makeSharesMemory } from "./procfs.ts";
 import { Tags } from "./tag.ts";
 
+const O_PATH = 0o10000000;
 const O_CLOEXEC = 0o2000000;
 const O_NONBLOCK = 0o4000;
 /** pipe(7). */
@@ -127,6 +129,13 @@ export function createLinux(): Platform {
 		makeCgroup() {
 			if (adoptions) cgroups ??= openCgroups();
 			return cgroups instanceof Cgroups ? cgroups.directory : undefined;
+		},
+		holdDirectory(path) {
+			const fd = openSync(path, O_PATH | constants.O_DIRECTORY);
+			// proc(5): in a child that is about to run a program it is the same one.
+			const held = `/proc/self/fd/${fd}`;
+			const real = readlinkSync(held);
+			return { path: held, real, [Symbol.dispose]: () => closeSync(fd) };
 		},
 		get limitFolders() {
 			return limitGroups?.folders ?? [];

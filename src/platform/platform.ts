@@ -117,6 +117,14 @@ export interface PipeEnds {
 	readonly write: number;
 }
 
+/** A directory that stays the same one, whatever its path names by now. */
+export interface HeldDirectory extends Disposable {
+	/** Names it, also to a process that is being started. */
+	readonly path: string;
+	/** Its real path when it was opened. */
+	readonly real: string;
+}
+
 /** How a system's terminals read lines: bits of `c_lflag`, and a bound (termios(3)). */
 export interface TerminalTraits {
 	/** Input is read by lines (ICANON); else key by key. */
@@ -196,6 +204,12 @@ export interface Platform {
 	 * folder, for who has to kill them all at once; undefined where there is none.
 	 */
 	makeCgroup(): string | undefined;
+	/**
+	 * Opens a directory; absent where the system has no names for what is open.
+	 *
+	 * @throws Error of the system's where it can't be opened
+	 */
+	holdDirectory?(path: string): HeldDirectory;
 	/** Other folders of this server's control groups, for who has to remove them once all in them have ended. */
 	readonly limitFolders?: readonly string[];
 	/**

@@ -17,9 +17,9 @@ import {
 	type UnreadPipe,
 	unreadOf,
 } from "./output-pipe.ts";
-import { type InputStream, PipeInput, SinkInput } from "./stdin.ts";
+import { type InputStream, inputOf } from "./stdin.ts";
 import { ProcessTerminal, type TerminalSize, termOf } from "./terminal.ts";
-import { requireUnchanged } from "./unchanged.ts";
+import { startUnchanged } from "./unchanged.ts";
 
 /** How a process ended, as the system tells it. */
 export interface Exit {
@@ -80,7 +80,6 @@ export function launch(
 	options: StreamOptions,
 	platform: Platform,
 ): Launched {
-	requireUnchanged(admitted);
 	if (options.terminal)
 		return launchInTerminal(admitted, options, options.terminal, platform);
 	const opened: number[] = [];
@@ -119,7 +118,7 @@ export function launch(
 		const unread = options.unread ? unreadOf(stdout.ours, pipes) : undefined;
 		return {
 			...followed,
-			stdin: inputOf(stdin, child.stdin, pipes),
+			stdin: inputOf(stdin.ours, child.stdin, pipes),
 			stdout: unread ? undefined : outputOf(stdout.ours, child.stdout),
 			unread,
 			stderr: outputOf(stderr.ours, child.stderr),
@@ -237,7 +236,16 @@ function follow(
 	enclosure: Enclosure,
 	platform: Platform,
 ): Pick<Launched, "pid" | "tree" | "exited"> & { readonly child: Child } {
-	const child = spawn(admitted, stdio, enclosure);
+	const child = startUnchanged(admitted, platform, (directory) => {
+		const start = () => spawnIn(enclosure, admitted, directory, stdio);
+		try {
+			return start();
+		} catch (error) {
+			// Once more where there is another way; nothing of it ran.
+			if (!enclosure.fallBack(error)) throw error;
+			return start();
+		}
+	});
 	const { pid } = child;
 	const exited = child.exited.then((code) => {
 		platform.reaped(pid);
@@ -252,18 +260,13 @@ function follow(
 	}
 }
 
-/** What fails is tried once more where there is another way; nothing of it ran. */
-function spawn(admitted: Admitted, stdio: Stdio, enclosure: Enclosure): Child {
-	try {
-		return spawnIn(enclosure, admitted, stdio);
-	} catch (error) {
-		if (!enclosure.fallBack(error)) throw error;
-		return spawnIn(enclosure, admitted, stdio);
-	}
-}
-
-function spawnIn(enclosure: Enclosure, admitted: Admitted, stdio: Stdio) {
-	const { executable, argv0, args, env, cwd } = admitted;
+function spawnIn(
+	enclosure: Enclosure,
+	admitted: Admitted,
+	cwd: string,
+	stdio: Stdio,
+) {
+	const { executable, argv0, args, env } = admitted;
 	const cmd = [executable.real, ...args];
 	const common = { argv0, cwd, ...enclosure.spawn, windowsHide: true };
 	return Array.isArray(stdio)
@@ -276,16 +279,6 @@ function spawnIn(enclosure: Enclosure, admitted: Admitted, stdio: Stdio) {
 }
 
 type Child = ReturnType<typeof spawnIn>;
-
-function inputOf(
-	{ ours }: Joint,
-	stdin: Child["stdin"],
-	pipes: Platform["pipes"],
-): InputStream | undefined {
-	if (ours !== undefined && pipes)
-		return new PipeInput(ours, pipes.atomicBytes, pipes.widen);
-	return stdin && typeof stdin === "object" ? new SinkInput(stdin) : undefined;
-}
 
 function exitOf(child: Child, exitCode: number): Exit {
 	const usage = child.resourceUsage();

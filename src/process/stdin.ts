@@ -1,6 +1,7 @@
 import { closeSync, writeSync } from "node:fs";
 import type { FileSink } from "bun";
 import { systemCode } from "../errors.ts";
+import type { Platform } from "../platform/platform.ts";
 import { settlesWithin } from "./timer.ts";
 import { InputClosedError, type Pending, WriteQueue } from "./write-queue.ts";
 
@@ -225,4 +226,20 @@ export class SinkInput implements InputStream {
 		// Resolves when the child has taken the rest, or fails when it has ended.
 		Promise.resolve(this.sink.end()).catch(() => {});
 	}
+}
+
+/**
+ * A child's standard input from this side; undefined where it has none.
+ *
+ * @param fd write end of a kernel pipe, where there is one
+ * @param stdin else what the runtime made
+ */
+export function inputOf(
+	fd: number | undefined,
+	stdin: Bun.Subprocess["stdin"] | null,
+	pipes: Platform["pipes"],
+): InputStream | undefined {
+	if (fd !== undefined && pipes)
+		return new PipeInput(fd, pipes.atomicBytes, pipes.widen);
+	return stdin && typeof stdin === "object" ? new SinkInput(stdin) : undefined;
 }

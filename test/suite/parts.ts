@@ -99,6 +99,7 @@ export const PARTS: readonly Part[] = [
 			"real programs and hostile ones at the gate, and whether the benchmark works; no time is measured",
 		files: [
 			...["bench/*", "e2e/attack*", "e2e/child*", "e2e/hostile-folder*"],
+			"e2e/exchanged*",
 			...["e2e/policy*", "e2e/programs*", "e2e/remediation*"],
 		],
 		runs: "beside",
