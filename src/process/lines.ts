@@ -2,9 +2,11 @@ import type { SearchPattern } from "../security/pattern.ts";
 import type { Readable } from "./output.ts";
 import { decodeUtf8, plainText } from "./plain.ts";
 import type { Cursor, ReadRequest, ReadResult, Streams } from "./reader.ts";
+import { OVERLAP } from "./search.ts";
+import { orphanedHead } from "./text.ts";
 import { Turns } from "./turns.ts";
 
-/** Bytes that are looked through at a time; a longer line is looked at in parts of that size. */
+/** Bytes that are looked through at a time; a longer line is looked at in parts of that size, which overlap by `OVERLAP`. */
 const STEP = 16 * 1024;
 const NEWLINE = 0x0a;
 
@@ -64,22 +66,27 @@ async function linesOf(
 	let at = Math.max(from, ring.start);
 	let dropped = at - from;
 	let number = 1 + (await turns.run(() => newlinesBefore(ring, at)));
+	/** Bytes before `at` that belong to the same line, and are looked at once more. */
+	let overlap = 0;
 	while (at < last && !signal.aborted) {
 		// A writer may be faster than this.
 		dropped += Math.max(0, ring.start - at);
 		at = Math.max(at, ring.start);
-		const bytes = completeLines(ring, at);
-		if (bytes.length === 0) break;
+		const seen = Math.min(overlap, at - ring.start);
+		const bytes = completeLines(ring, at - seen);
+		if (bytes.length <= seen) break;
 		const lines = await turns.run(() =>
-			signal.aborted ? undefined : matching(bytes, request, pattern),
+			signal.aborted ? undefined : matching(bytes, seen, request, pattern),
 		);
 		if (!lines) break;
 		for (const { index, offset, text } of lines) {
 			if (kept.add(`${number + index}:${text}\n`)) continue;
-			return { text: kept.text, end: at + offset, dropped, truncated: true };
+			const end = at - seen + offset;
+			return { text: kept.text, end, dropped, truncated: true };
 		}
 		number += newlinesIn(bytes);
-		at += bytes.length;
+		at += bytes.length - seen;
+		overlap = overlapAfter(bytes);
 	}
 	const truncated = kept.isCut || (signal.aborted && at < last);
 	return { text: kept.text, end: at, dropped, truncated };
@@ -96,6 +103,12 @@ function completeLines(ring: Readable, offset: number): Uint8Array {
 		: bytes.subarray(0, newline + 1);
 }
 
+/** Bytes of a line's part that are looked at with the next one, too. */
+function overlapAfter(bytes: Uint8Array): number {
+	if (bytes.length < STEP || bytes.includes(NEWLINE)) return 0;
+	return OVERLAP - orphanedHead(bytes.subarray(bytes.length - OVERLAP));
+}
+
 function* offsetsOf(
 	bytes: Uint8Array,
 ): Generator<[start: number, end: number]> {
@@ -107,22 +120,37 @@ function* offsetsOf(
 	}
 }
 
+/** @param seen of the first line's bytes, how many were looked at before: what ends in them was found then */
 function matching(
 	bytes: Uint8Array,
+	seen: number,
 	{ stripAnsi }: ReadRequest,
 	pattern: SearchPattern,
 ) {
 	const found: { index: number; offset: number; text: string }[] = [];
+	const textOf = (line: Uint8Array) =>
+		stripAnsi ? plainText(line) : decodeUtf8(line).replace(/\r$/, "");
 	let index = 0;
 	for (const [start, end] of offsetsOf(bytes)) {
-		const line = bytes.subarray(start, end);
-		const text = stripAnsi
-			? plainText(line)
-			: decodeUtf8(line).replace(/\r$/, "");
-		if (pattern.find(text, 0)) found.push({ index, offset: start, text });
+		const text = textOf(bytes.subarray(start, end));
+		const from = start < seen ? textOf(bytes.subarray(0, seen)).length : 0;
+		if (endsBeyond(text, from, pattern))
+			found.push({ index, offset: start, text });
 		index++;
 	}
 	return found;
+}
+
+/** Whether a match ends after a place of the text. */
+function endsBeyond(
+	text: string,
+	place: number,
+	pattern: SearchPattern,
+): boolean {
+	let match = pattern.find(text, 0);
+	while (match && place > 0 && match.end <= place)
+		match = pattern.find(text, Math.max(match.end, match.start + 1));
+	return match !== undefined;
 }
 
 /** Lines for a reply: the first ones that fit, or the last `tail` ones. */
