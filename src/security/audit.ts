@@ -124,13 +124,14 @@ export function masked(event: AuditEvent): AuditEvent {
 	return {
 		level,
 		operation,
-		executable: executable && cut(executable),
+		executable: executable && maskText(cut(executable)),
 		args: args && shortened(maskArguments(fewer), args.length),
-		cwd: cwd && cut(cwd),
+		cwd: cwd && maskText(cut(cwd)),
 		pid,
 		agent: agent && cut(agent),
 		result,
-		reason: reason && cut(maskReason(cut(reason), fewer)),
+		reason:
+			reason && cut(maskReason(cut(reason), fewer, cut(executable ?? ""))),
 		bytes,
 	};
 }
@@ -154,18 +155,26 @@ function shortened(args: readonly string[], count: number): readonly string[] {
 	return more > 0 ? [...shown, `... (${more} more)`] : shown;
 }
 
-/** A reason may quote an argument, which is then masked as the argument is. */
-function maskReason(reason: string, args: readonly string[]): string {
-	const shown = maskArguments(args);
-	const secrets = args.filter(
-		(arg, index) => arg !== "" && shown[index] !== arg,
-	);
-	if (secrets.length === 0) return maskText(reason);
+/** A reason may quote an argument or the executable, which is then masked as it is there. */
+function maskReason(
+	reason: string,
+	args: readonly string[],
+	executable: string,
+): string {
+	const shown = [...maskArguments(args), maskText(executable)];
+	const forms = new Map<string, string>();
+	for (const [at, text] of [...args, executable].entries()) {
+		const masked = shown[at] ?? text;
+		if (masked === text) continue;
+		forms.set(text, masked).set(quote(text), quote(masked));
+	}
+	if (forms.size === 0) return maskText(reason);
 	// In one pass, the longest first: what was put in is not looked at again.
-	const forms = [...new Set(secrets.flatMap((arg) => [quote(arg), arg]))]
+	const longestFirst = [...forms.keys()]
 		.sort((a, b) => b.length - a.length)
 		.map((form) => RegExp.escape(form));
-	return maskText(reason.replace(new RegExp(forms.join("|"), "g"), "***"));
+	const secret = new RegExp(longestFirst.join("|"), "g");
+	return maskText(reason.replace(secret, (found) => forms.get(found) ?? "***"));
 }
 
 /** The audit log that a configuration asks for. */

@@ -94,6 +94,26 @@ describe.skipIf(process.platform === "win32")("the gate's records", () => {
 			expect(JSON.stringify([reason, args])).not.toContain("hunter2");
 	});
 
+	// An agent may give a whole command line as the executable.
+	it("hold no secret of an executable or a directory", async () => {
+		using scratch = new Logged();
+		const gate = await scratch.start();
+		const executable =
+			'curl -H "Authorization: Bearer hunter2" --password hunter2 x';
+		for (const launch of [
+			{ executable },
+			{ executable: `${scratch.root}/${executable}` },
+			{ executable: "tool", cwd: `${scratch.root}/token=hunter2` },
+		])
+			await refuse(gate, launch);
+		const lines = records(scratch.log);
+		expect(JSON.stringify(lines)).not.toContain("hunter2");
+		expect(lines[0]?.executable).toBe(
+			'curl -H "Authorization: ***" --password *** x',
+		);
+		expect(lines[2]?.cwd).toBe(`${scratch.root}/token=***`);
+	});
+
 	// A log that cannot be written stops launches, whatever it would have kept.
 	it.each(["info", "warn", "error"] as const)(
 		"stop launches while they can't be written, and no longer: level %s",

@@ -24,6 +24,24 @@ describe("maskText", () => {
 		`postgres://u:${SECRET}@db:5432/x?sslmode=on`,
 		`https://example.org/?a=1&access_token=${SECRET}&b=2`,
 		`bearer ${SECRET}`,
+		`SECRET_KEY=${SECRET}`,
+		`SECRET_KEY_BASE=${SECRET}`,
+		`--encryption-key=${SECRET}`,
+		`Authorization: ApiKey ${SECRET}`,
+		`Authorization: Digest username="u", cnonce='n', response="${SECRET}"`,
+		`curl -H "Authorization: Digest response=\\"${SECRET}\\"" x`,
+		`{"Authorization": "Digest username=\\"u\\", response=\\"${SECRET}\\""}`,
+		`Cookie: a=1; b=${SECRET}`,
+		`curl -H 'Cookie: a=1; b=${SECRET}' x`,
+		`https://${SECRET}@example.org/x.git`,
+		`git+https://${SECRET}@example.org/x.git`,
+		`https://user:p@${SECRET}@example.org/`,
+		`curl -u bob:${SECRET} x`,
+		`curl -sSu bob:${SECRET} x`,
+		`--proxy-user=bob:${SECRET}`,
+		`mysql --password ${SECRET} x`,
+		`mysql --password "a ${SECRET}" x`,
+		`mysql --password --${SECRET}`,
 	])("masks %s", (text) => {
 		const masked = maskText(text);
 		expect(masked).not.toContain(SECRET);
@@ -55,6 +73,16 @@ describe("maskText", () => {
 		"git log --format=%H",
 		"tokenize words",
 		"sk-short",
+		"ssh://git@example.org/x.git",
+		"https://example.org/@scope/x?by=a@example.org",
+		"https://example.org?by=a@example.org",
+		"docker run --user=1000:1000 x",
+		"docker run -u 1000:1000 x",
+		"python -u C:\\app\\main.py",
+		"sqlmap -u http://localhost:80/",
+		"psql --no-password --host x",
+		"tool --auth --verbose",
+		"--key-file=x --secret-key-file x",
 	])("leaves %s", (text) => {
 		expect(maskText(text)).toBe(text);
 	});
@@ -65,6 +93,14 @@ describe("maskText", () => {
 		);
 	});
 
+	it("keeps what follows a header in quotes", () => {
+		expect(
+			maskText(
+				`curl -H "Authorization: Bearer ${SECRET}" --password=${SECRET} x`,
+			),
+		).toBe('curl -H "Authorization: ***" --password=*** x');
+	});
+
 	// An agent chooses the text: one that takes seconds would hold the whole server up.
 	it.each([
 		["dashes", "-"],
@@ -73,6 +109,13 @@ describe("maskText", () => {
 		["dots", "a."],
 		["braces", "{"],
 		["a scheme", "a+"],
+		["a web address", "http://a"],
+		["a header", "cookie: "],
+		["a header in quotes", '"cookie: \\'],
+		["an option with a user", "-u "],
+		["an option with a user and a sign", "-u=a"],
+		["a password's option", "--password "],
+		["an assignment in quotes", 'auth="\\'],
 	])("takes time near to linear to the text: %s", (_, unit) => {
 		const time = (bytes: number) => {
 			const text = unit.repeat(bytes / unit.length);
@@ -109,6 +152,17 @@ describe("maskArguments", () => {
 		]);
 	});
 
+	it("masks a password that begins with dashes", () => {
+		expect(maskArguments(["--password", `--${SECRET}`])[1]).toBe("***");
+	});
+
+	it("masks the password of a user, and no other value of such an option", () => {
+		expect(maskArguments(["-u", `bob:${SECRET} x`])[1]).toBe("bob:***");
+		expect(maskArguments(["--user", `bob:${SECRET}`])[1]).toBe("bob:***");
+		for (const value of ["script.py", "1000:1000", "http://x:80/", "C:\\a.py"])
+			expect(maskArguments(["-u", value])).toEqual(["-u", value]);
+	});
+
 	it("masks no option, and nothing after an option that has its value", () => {
 		const args = [
 			"--token",
@@ -116,6 +170,10 @@ describe("maskArguments", () => {
 			"--password=",
 			"word",
 			"token",
+			"word",
+			"--no-password",
+			"word",
+			"--key-file",
 			"word",
 		];
 		expect(maskArguments(args).filter((arg) => arg === "***")).toEqual([]);
@@ -131,6 +189,8 @@ describe("maskArguments", () => {
 		"--PGPASSWORD",
 		"--client_secret",
 		"--api-key",
+		"--secret-key",
+		"--encryption-key",
 	])("knows %s in both forms", (option) => {
 		expect(maskArguments([`${option}=${SECRET}`])[0]).not.toContain(SECRET);
 		expect(maskArguments([option, SECRET])[1]).toBe("***");
