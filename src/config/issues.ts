@@ -1,12 +1,14 @@
-import { distance } from "fastest-levenshtein";
-import type { z } from "zod";
+import * as core from "zod/v4/core";
 import { shorten } from "../errors.ts";
+import { byNearness, nearestKey } from "./nearest-key.ts";
 
-type Issue = z.core.$ZodIssue;
+type Issue = core.$ZodIssue;
+type Schema = core.$ZodType;
 
-/** Unknown keys that are named, and characters of one. */
+/** Unknown keys that are named, characters of one, and known keys that are listed. */
 const MOST_KEYS = 10;
 const LONGEST_KEY = 64;
+const MOST_LISTED = 20;
 
 /** One thing wrong with a value: where, and what. */
 export interface Problem {
@@ -17,24 +19,20 @@ export interface Problem {
 /**
  * A schema's complaint as a person can use it.
  *
- * @param keysAt the keys known at a path, to name the nearest one to a mistyped key
+ * @param schema what the whole value was checked against, to say what an unknown key may have meant
  */
 export function describeIssue(
 	issue: Issue,
-	keysAt: (path: Problem["path"]) => readonly string[],
+	schema: Schema,
 	parents: Problem["path"] = [],
 ): Problem[] {
 	const path = [...parents, ...issue.path.map(toKey)];
-	if (issue.code === "unrecognized_keys") {
-		return issue.keys.slice(0, MOST_KEYS).map((key) => ({
-			path: [...path, shorten(key, LONGEST_KEY)],
-			message: unknownKey(key.slice(0, LONGEST_KEY), keysAt(path)),
-		}));
-	}
+	if (issue.code === "unrecognized_keys")
+		return unknownKeys(issue.keys, path, keysAt(schema, path));
 	if (issue.code === "invalid_union") {
 		const branch = closestBranch(issue.errors);
 		if (branch)
-			return branch.flatMap((inner) => describeIssue(inner, keysAt, path));
+			return branch.flatMap((inner) => describeIssue(inner, schema, path));
 	}
 	return [{ path, message: inWords(issue) }];
 }
@@ -61,19 +59,61 @@ function closestBranch(branches: readonly Issue[][]): Issue[] | undefined {
 	);
 }
 
-function unknownKey(key: string, known: readonly string[]): string {
-	const nearest = known.reduce<string | undefined>(
-		(best, name) =>
-			best === undefined || cost(key, name) < cost(key, best) ? name : best,
-		undefined,
-	);
-	return nearest === undefined
-		? "unknown key"
-		: `unknown key; did you mean "${nearest}"?`;
+/** The keys that a schema knows at a place. */
+function keysAt(
+	schema: Schema,
+	[part, ...rest]: Problem["path"],
+): readonly string[] {
+	if (schema instanceof core.$ZodObject) {
+		const { shape } = schema._zod.def;
+		if (part === undefined) return Object.keys(shape);
+		const inner = Object.hasOwn(shape, part) ? shape[part] : undefined;
+		return inner ? keysAt(inner, rest) : [];
+	}
+	const path = part === undefined ? [] : [part, ...rest];
+	if (schema instanceof core.$ZodArray)
+		return keysAt(schema._zod.def.element, rest);
+	if (schema instanceof core.$ZodUnion)
+		return schema._zod.def.options.flatMap((option) => keysAt(option, path));
+	if (
+		schema instanceof core.$ZodOptional ||
+		schema instanceof core.$ZodDefault ||
+		schema instanceof core.$ZodPrefault
+	)
+		return keysAt(schema._zod.def.innerType, path);
+	return [];
 }
 
-function cost(a: string, b: string): number {
-	return distance(a.toLowerCase(), b.toLowerCase());
+function unknownKeys(
+	keys: readonly string[],
+	path: Problem["path"],
+	known: readonly string[],
+): Problem[] {
+	let isListed = false;
+	return keys.slice(0, MOST_KEYS).map((key) => {
+		const cut = key.slice(0, LONGEST_KEY);
+		const meant = nearestKey(cut, known);
+		const hint =
+			meant !== undefined
+				? `; did you mean "${meant}"?`
+				: isListed
+					? ""
+					: listOf(cut, known);
+		isListed ||= meant === undefined;
+		return {
+			path: [...path, shorten(key, LONGEST_KEY)],
+			message: `unknown key${hint}`,
+		};
+	});
+}
+
+/** All known keys; where they are many, those that resemble the unknown one most. */
+function listOf(key: string, known: readonly string[]): string {
+	if (known.length === 0) return "";
+	if (known.length <= MOST_LISTED) return `; known are ${known.join(", ")}`;
+	const nearest = byNearness(key, known).slice(0, MOST_LISTED);
+	const more = known.length - MOST_LISTED;
+	return `; known are ${nearest.join(", ")} and ${more} more`;
 }
 
 function toKey(part: PropertyKey): string | number {

@@ -18,7 +18,6 @@ import {
 	parseDocument,
 } from "./document.ts";
 import { unenforceable } from "./enforcement.ts";
-import { executableRule, resourceLimits } from "./fields.ts";
 import { describeIssue } from "./issues.ts";
 import { type Config, configSchema } from "./schema.ts";
 
@@ -165,7 +164,7 @@ export function parseConfig(text: string, source: ConfigSource): LoadedConfig {
 	const result = configSchema.safeParse(document.value);
 	if (!result.success) {
 		const problems = result.error.issues.flatMap((issue) =>
-			describeIssue(issue, keysAt),
+			describeIssue(issue, configSchema),
 		);
 		throw new ConfigError(
 			problems
@@ -197,13 +196,6 @@ function parse(text: string, origin: string): ConfigDocument {
 function complaint(place: string, path: KeyPath, message: string): string {
 	const key = formatPath(path);
 	return key === "" ? `${place}: ${message}` : `${place}: ${key}: ${message}`;
-}
-
-/** The keys that a configuration knows at a place. */
-function keysAt(path: KeyPath): readonly string[] {
-	if (path.length === 0) return Object.keys(configSchema.shape);
-	if (typeof path.at(-1) === "number") return Object.keys(executableRule.shape);
-	return Object.keys(resourceLimits.shape);
 }
 
 function freeze<T>(value: T): T {

@@ -21,6 +21,7 @@ export const processTerminate = defineTool({
 		pid,
 		...endingFields,
 	}),
+	elsewhere: { serviceId: "end a service with process_stop_service" },
 	output: z.object({
 		pid,
 		exitCode,

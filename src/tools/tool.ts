@@ -70,6 +70,8 @@ interface ToolDefinition<I extends z.ZodObject, O extends z.ZodObject> {
 	readonly description: string;
 	readonly kind: ToolKind;
 	readonly input: I;
+	/** Fields that it lacks and a model may give it, and what to do instead. */
+	readonly elsewhere?: Readonly<Record<string, string>>;
 	/** The result without `status`, which every result has. */
 	readonly output: O;
 	run(
@@ -90,7 +92,7 @@ export interface ServedTool {
 export function defineTool<I extends z.ZodObject, O extends z.ZodObject>(
 	definition: ToolDefinition<I, O>,
 ): ServedTool {
-	const { name, title, description, kind, input } = definition;
+	const { name, title, description, kind, input, elsewhere } = definition;
 	const output = definition.output.extend({
 		status: z.literal("success").describe("The call did what it was asked."),
 	});
@@ -106,7 +108,7 @@ export function defineTool<I extends z.ZodObject, O extends z.ZodObject>(
 		}),
 		async call(raw, context) {
 			try {
-				const parsed = parseInput(input, raw ?? {});
+				const parsed = parseInput(input, raw ?? {}, elsewhere);
 				const result = await definition.run(parsed, context);
 				return success(output.parse({ status: "success", ...result }));
 			} catch (error) {
@@ -133,16 +135,25 @@ export function unknownTool(
 function parseInput<I extends z.ZodObject>(
 	schema: I,
 	raw: unknown,
+	elsewhere: Readonly<Record<string, string>> = {},
 ): z.output<I> {
 	const result = schema.safeParse(raw);
 	if (result.success) return result.data;
 	const problems = result.error.issues
 		.slice(0, MOST_ISSUES)
-		.flatMap((issue) =>
-			describeIssue(issue, (path) =>
-				path.length === 0 ? Object.keys(schema.shape) : [],
-			),
-		);
+		.flatMap((issue) => describeIssue(issue, schema))
+		.map(({ path, message }) => {
+			const [field] = path;
+			const isElsewhere =
+				path.length === 1 &&
+				typeof field === "string" &&
+				!Object.hasOwn(schema.shape, field) &&
+				Object.hasOwn(elsewhere, field);
+			return {
+				path,
+				message: isElsewhere ? `unknown key; ${elsewhere[field]}` : message,
+			};
+		});
 	const [first] = problems;
 	throw new ProcessError(
 		"INVALID_ARGUMENT",

@@ -51,12 +51,32 @@ describe("an unknown key", () => {
 			"maximumResourceLimits.maxProcess",
 			"maxProcesses",
 		],
+		[
+			{ maximumResourceLimits: { memory_mb: 1 } },
+			"maximumResourceLimits.memory_mb",
+			"maxMemoryMB",
+		],
 	])("%j is named with the nearest known one", (config, key, nearest) => {
 		const found = complaints(config);
 		expect(found).toHaveLength(1);
 		expect(found[0]).toMatch(/^\/etc\/policy\.json:\d+: /);
 		expect(found[0]).toEndWith(
 			`: ${key}: unknown key; did you mean "${nearest}"?`,
+		);
+	});
+
+	it("that resembles none is told what there is, the nearest first", () => {
+		for (const key of ["security", "x", "constructor"]) {
+			const [complaint = ""] = complaints({ [key]: {} });
+			expect(complaint).toMatch(
+				/: unknown key; known are .+, .+ and \d+ more$/,
+			);
+			expect(complaint).not.toContain("did you mean");
+			expect(complaint.length).toBeLessThan(600);
+		}
+		expect(complaints({ security: 1 })[0]).toContain("enableSecurityAlerts");
+		expect(complaints({ defaultResourceLimits: { speed: 1 } })[0]).toEndWith(
+			": unknown key; known are maxCpuPercent, maxMemoryMB, maxFileDescriptors, maxCpuTime, maxProcesses",
 		);
 	});
 
