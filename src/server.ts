@@ -14,6 +14,7 @@ import {
 	UnsubscribeRequestSchema,
 } from "@modelcontextprotocol/sdk/types.js";
 import { CfWorkerJsonSchemaValidator } from "@modelcontextprotocol/sdk/validation/cfworker";
+import { withBadParams } from "./bad-params.ts";
 import { diagnose, messageOf, ProcessError } from "./errors.ts";
 import { introduction } from "./greeting.ts";
 import { withIds } from "./ids.ts";
@@ -107,7 +108,7 @@ export async function serveTools(
 	server.onerror = (error) => {
 		diagnose(`protocol: ${error.message}`);
 	};
-	await server.connect(withIds(transport));
+	await server.connect(withBadParams(withIds(transport)));
 }
 
 /** Serves the processes' output and status as resources. */

@@ -140,6 +140,33 @@ describe("tools/call", () => {
 	});
 });
 
+describe("wrong params", () => {
+	it.each([
+		[
+			"logging/setLevel",
+			{ level: "loud" },
+			/^Invalid params: level: .*"debug".*"emergency"$/,
+		],
+		["logging/setLevel", undefined, /^Invalid params: expected object/],
+		["resources/read", {}, /^Invalid params: uri: expected string/],
+		[
+			"resources/subscribe",
+			{ uri: 5 },
+			/^Invalid params: uri: expected string/,
+		],
+		["tools/list", { cursor: 5 }, /^Invalid params: cursor: expected string/],
+	])("of %s (%j) are called so, on one line", async (method, params, told) => {
+		const id = `${method} ${JSON.stringify(params)}`;
+		server.send({ jsonrpc: "2.0", id, method, params });
+		const { error } = await server.answer(id, 5000);
+		expect(error).toEqual({
+			code: -32602,
+			message: expect.stringMatching(told),
+		});
+		await server.expectHealthy();
+	});
+});
+
 describe("a line that is no request", () => {
 	const lines: readonly (readonly [string, string])[] = [
 		["is not JSON", "{not json}"],
