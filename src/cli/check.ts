@@ -13,7 +13,8 @@ import { wire } from "./wire.ts";
 export async function check(config: string | undefined): Promise<string> {
 	const { loaded, policy, audit } = await wire(config);
 	const problem = audit.problem();
-	const risks = findRisks(policy, loaded);
+	// What is alike in several entries is said once.
+	const risks = Map.groupBy(findRisks(policy, loaded), ({ risk }) => risk);
 	return [
 		`Configuration: ${nameOf(loaded.source)}`,
 		"",
@@ -24,26 +25,25 @@ export async function check(config: string | undefined): Promise<string> {
 		...settings(policy),
 		"",
 		...(problem ? [problem.message, ""] : []),
-		risks.length === 0 ? "No risks found." : `Risks (${risks.length}):`,
-		...grouped(risks),
+		risks.size === 0 ? "No risks found." : `Risks (${risks.size}):`,
+		...[...risks.values()].flatMap(linesOf),
 		"",
 	].join("\n");
 }
 
-/** What is alike in several entries is said once, with the advice for the first. */
-function grouped(risks: readonly Risk[]): string[] {
-	const groups = Map.groupBy(risks, ({ risk }) => risk);
-	return [...groups].flatMap(([risk, alike]) => {
-		const entries = alike.flatMap(({ entry }) => entry ?? []);
-		const places = [...new Set(alike.map(({ place }) => place))];
-		const subject = entries.length > 0 ? `${entries.join(", ")}: ` : "";
-		const verb = entries.length > 1 ? `each ${risk}` : risk;
-		return [
-			`  ${subject}${verb}`,
-			`    ${places.join(", ")}`,
-			`    ${alike[0]?.advice ?? ""}`,
-		];
-	});
+/** A risk, with all entries that it is alike for and the advice for the first. */
+function linesOf(alike: readonly Risk[]): string[] {
+	const [first] = alike;
+	if (!first) return [];
+	const entries = alike.flatMap(({ entry }) => entry ?? []);
+	const places = [...new Set(alike.map(({ place }) => place))];
+	const subject = entries.length > 0 ? `${entries.join(", ")}: ` : "";
+	const verb = entries.length > 1 ? `each ${first.risk}` : first.risk;
+	return [
+		`  ${subject}${verb}`,
+		`    ${places.join(", ")}`,
+		`    ${first.advice}`,
+	];
 }
 
 function executables({ rules, searchPath }: Policy): string[] {

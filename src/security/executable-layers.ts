@@ -27,12 +27,24 @@ const resolveLayer: Layer = {
 			directoryOf(attempt),
 		);
 		attempt.executable = found;
-		if (!found) return "no such file; it is judged by its name";
+		if (!found)
+			return `${isDirectory(attempt) ? "a directory" : "no such file"}; it is judged by its name`;
 		return found.found === found.real
 			? found.real
 			: `${found.found}, really ${found.real}`;
 	},
 };
+
+/** Whether a path that leads to no program leads to a directory. */
+function isDirectory(attempt: Attempt): boolean {
+	const { executable } = attempt.request;
+	if (isBareName(executable) || executable.includes("\0")) return false;
+	try {
+		return statSync(resolve(directoryOf(attempt), executable)).isDirectory();
+	} catch {
+		return false;
+	}
+}
 
 /** Where the launch would run, which a relative path starts from. */
 function directoryOf({ request, policy }: Attempt): string {
@@ -112,7 +124,7 @@ const allowlistLayer: Layer = {
 		if (!executable) {
 			const path = resolve(directoryOf(attempt), request.executable);
 			if (isListed(request.executable, path, policy.rules))
-				throw notFound(request.executable);
+				throw notFound(attempt);
 			throw notAllowed(attempt);
 		}
 		const rules = matchingRules(executable, policy.rules, searchPath);
@@ -128,7 +140,15 @@ const allowlistLayer: Layer = {
 	},
 };
 
-function notFound(name: string): ProcessError {
+function notFound(attempt: Attempt): ProcessError {
+	const name = attempt.request.executable;
+	if (isDirectory(attempt))
+		return new ProcessError(
+			"EXECUTABLE_NOT_FOUND",
+			`Executable not found: ${JSON.stringify(name)} is a directory`,
+			"Name the program's file; give a directory to run in as cwd.",
+			{ executable: name },
+		);
 	return new ProcessError(
 		"EXECUTABLE_NOT_FOUND",
 		`Executable not found: ${JSON.stringify(name)} is allowed, but there is no such file in the server's PATH or at that path`,
@@ -150,13 +170,14 @@ function notAllowed(attempt: Attempt): ProcessError {
 	);
 }
 
-function remedy({ request, executable, policy }: Attempt): string {
+function remedy(attempt: Attempt): string {
+	const { request, executable, policy } = attempt;
 	const { rules, configured, searchPath, locate } = policy;
 	if (!configured)
 		return "Nothing is allowed, as there is no configuration. The user writes one with mcp-process --create-config PATH and starts the server with --config PATH.";
 	const [first = "", ...words] = request.executable.trim().split(/\s+/);
 	if (!executable && words.length > 0 && findExecutable(first, searchPath, "/"))
-		return `executable is one program without its arguments: executable ${quote(first)}, args ${quote(JSON.stringify(words))}.`;
+		return `executable is one program without its arguments: executable ${quote(first)}, args [${shorten(words.map(quote).join(", "), 200)}], an array of strings.`;
 	const allowed = rules
 		.map((rule) => rule.executable)
 		.filter(
@@ -177,7 +198,7 @@ function remedy({ request, executable, policy }: Attempt): string {
 		? request.executable
 		: executable?.found;
 	return entry === undefined
-		? `${use}; there is no such file.`
+		? `${use}; ${isDirectory(attempt) ? `${quote(request.executable)} is a directory` : "there is no such file"}.`
 		: `${use}; or the user adds ${quote(entry)} to allowedExecutables (${locate(["allowedExecutables"])}).`;
 }
 

@@ -132,7 +132,7 @@ async function patternCompiler({
 			} catch (error) {
 				const place = [...path, index];
 				throw new ConfigError(
-					`${locate(place)}: ${key}: ${JSON.stringify(source)} is not a regular expression that RE2 takes: ${messageOf(error)}`,
+					`${locate(place)}: ${formatPath(place)}: ${JSON.stringify(source)} is not a regular expression that RE2 takes: ${messageOf(error)}`,
 				);
 			}
 		});
@@ -166,17 +166,19 @@ function refuseUnenforceable(
 
 function refuseUnusableNames(rule: AllowRule, { locate }: LoadedConfig): void {
 	for (const [name, value] of Object.entries(rule.env ?? {})) {
-		const path = ["allowedExecutables", rule.index, "env", name];
+		const env = ["allowedExecutables", rule.index, "env"];
+		const path = [...env, name];
+		const place = `${locate(path)}: ${formatPath(env)}`;
 		if (name === "" || /[=\0]/.test(name)) {
 			throw new ConfigError(
-				`${locate(path)}: env: ${JSON.stringify(name)} is not a variable's name`,
+				`${place}: ${JSON.stringify(name)} is not a variable's name`,
 			);
 		}
 		if (value.includes("\0"))
-			throw new ConfigError(`${locate(path)}: env: ${name} holds a NUL byte`);
+			throw new ConfigError(`${place}: ${name} holds a NUL byte`);
 		if (name.toUpperCase() === "PATH") {
 			throw new ConfigError(
-				`${locate(path)}: env: PATH is always the server's own, as it decides what bare names mean; set it where the server is started`,
+				`${place}: PATH is always the server's own, as it decides what bare names mean; set it where the server is started`,
 			);
 		}
 	}

@@ -44,6 +44,8 @@ export function tcpEndpoint(place: string | number): Endpoint {
 /** @throws ProcessError INVALID_ARGUMENT */
 export function httpUrl(text: string): { url: URL; endpoint: Endpoint } {
 	const url = URL.parse(text);
+	if (url?.protocol !== "http:" && !text.includes("://"))
+		throw invalid("http", `${JSON.stringify(text)} lacks http:// before it`);
 	if (!url) throw invalid("http", `${JSON.stringify(text)} is not a URL`);
 	if (url.protocol !== "http:")
 		throw invalid("http", `${url.protocol} is not asked, only http:; use tcp`);

@@ -135,6 +135,19 @@ describe("mcp-process check", () => {
 		expect(stdout).toContain("contains this configuration");
 	});
 
+	it("counts its risks as it shows them", async () => {
+		using scratch = new Scratch();
+		const config = scratch.write(
+			"policy.json",
+			'{ "allowedExecutables": ["rm", "dd", "sudo", "bash"] }',
+		);
+		const { stdout } = await run(scratch.path, "check", "--config", config);
+		expect(stdout).toContain("  rm, dd, sudo: each is always refused");
+		const [, count, shown = ""] =
+			/Risks \((\d+)\):\n([\s\S]*)/.exec(stdout) ?? [];
+		expect(shown.match(/^ {2}\S/gm)).toHaveLength(Number(count));
+	});
+
 	it("fails on a configuration that can't be used, exit 1", async () => {
 		using scratch = new Scratch();
 		const config = scratch.write("policy.json", '{ "allowedExecutable": [] }');

@@ -159,6 +159,36 @@ describe.skipIf(!POSIX)("a layer refuses", () => {
 		}
 	});
 
+	it("allowlist, where a directory is asked for", async () => {
+		using scratch = new Programs();
+		const folder = scratch.folder("opt/a");
+		const gate = await scratch.gate({
+			allowedExecutables: [`${scratch.root}/opt/*`],
+		});
+		for (const executable of [folder, `${folder}/`, "./opt/a"])
+			expect(await refuse(gate, { executable })).toMatchObject({
+				code: "EXECUTABLE_NOT_FOUND",
+				message: `Executable not found: ${JSON.stringify(executable)} is a directory`,
+			});
+		const other = await refuse(gate, { executable: scratch.bin });
+		expect(other.details?.violation).toBe("not_in_allowlist");
+		expect(other.remediation).toContain(
+			`; ${JSON.stringify(scratch.bin)} is a directory.`,
+		);
+		const absent = await refuse(gate, { executable: `${scratch.bin}/no` });
+		expect(absent.remediation).toContain("; there is no such file.");
+	});
+
+	it("allowlist, where arguments are given with the name", async () => {
+		using scratch = new Programs();
+		scratch.program("tool");
+		const gate = await scratch.gate({ allowedExecutables: ["tool"] });
+		const { remediation } = await refuse(gate, { executable: 'tool a "b' });
+		expect(remediation).toContain(
+			'executable "tool", args ["a", "\\"b"], an array of strings.',
+		);
+	});
+
 	it("arguments, environment and directory", async () => {
 		using scratch = new Programs();
 		scratch.program("tool");

@@ -152,9 +152,10 @@ describe("an http check", () => {
 		["https://localhost/", "only http:"],
 		["file:///etc/passwd", "only http:"],
 		["http://user:secret@localhost/", "a user's name"],
-		["localhost:80", "only http:"],
+		["localhost:80", '"localhost:80" lacks http:// before it'],
+		["127.0.0.1:80/x", "lacks http:// before it"],
 		["http://localhost:0/", "has no port"],
-		["nonsense", "is not a URL"],
+		["http://", "is not a URL"],
 	])("of %j is refused", (url, why) => {
 		expect(() => httpUrl(url)).toThrow(why);
 	});
