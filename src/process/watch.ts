@@ -1,3 +1,4 @@
+import type { Listeners } from "./listeners.ts";
 import type { ManagedProcess } from "./process.ts";
 import { after, type Cancel } from "./timer.ts";
 
@@ -10,9 +11,11 @@ export class Watch implements Disposable {
 	#hasChanged = false;
 	#wake: () => void = () => {};
 
+	/** @param more what else wakes */
 	constructor(
 		process: Pick<ManagedProcess, "stdout" | "stderr" | "changed">,
 		readonly signal: AbortSignal,
+		more?: Listeners,
 	) {
 		const notice = () => {
 			this.#hasChanged = true;
@@ -23,6 +26,7 @@ export class Watch implements Disposable {
 			process.stdout.changed.add(notice),
 			process.stderr.changed.add(notice),
 			process.changed.add(notice),
+			more?.add(notice) ?? (() => {}),
 			() => signal.removeEventListener("abort", notice),
 		];
 	}

@@ -122,6 +122,11 @@ export function isOver(state: ServiceState): state is "stopped" | "failed" {
 	return state === "stopped" || state === "failed";
 }
 
+/** Whether what has ended of a service in that state is to be followed by a new process. */
+export function isToReturn(state: ServiceState): boolean {
+	return state !== "stopping" && !isOver(state);
+}
+
 /** How often and when a service is started again. Times in milliseconds. */
 export interface RestartPolicy {
 	readonly enabled: boolean;

@@ -1,18 +1,18 @@
 import { diagnose, messageOf } from "../errors.ts";
+import { Listeners } from "../process/listeners.ts";
 import type { ManagedProcess } from "../process/process.ts";
 import type {
 	TerminationOutcome,
 	TerminationRequest,
 } from "../process/terminator.ts";
-import type { Cancel } from "../process/timer.ts";
 import type { Ask } from "../security/confirmation.ts";
 import type { Release } from "../security/rate-limit.ts";
+import { Backoff } from "./backoff.ts";
 import { beingStopped, byItself, eventOf, reasonOf, remember } from "./ends.ts";
 import { type HealthReport, HealthWatch } from "./health.ts";
 import {
 	isOver,
 	RESTART_TABLE,
-	retryAfter,
 	type ServiceEvent,
 	type ServiceState,
 } from "./restart.ts";
@@ -41,12 +41,8 @@ export class Service<P extends Instance = ManagedProcess> {
 	/** Gives its place among the running processes back; held from the admission to the end. */
 	#place: Release | undefined;
 	#failure: Failure | undefined;
-	/** Restarts in a row that it made by itself. */
-	#retries = 0;
 	#startedAt = 0;
-	/** Milliseconds for which the latest process was healthy. */
-	#healthyFor = 0;
-	#backoff: { readonly due: number; readonly cancel: Cancel } | undefined;
+	readonly #backoff: Backoff;
 	/** How the tree is to be ended, the next time it is. */
 	#manner: TerminationRequest = byItself("");
 	#ending: Promise<TerminationOutcome> | undefined;
@@ -55,13 +51,16 @@ export class Service<P extends Instance = ManagedProcess> {
 	/** What those wait for who want it started. */
 	#awaited: PromiseWithResolvers<P> | undefined;
 	readonly #health: HealthWatch | undefined;
+	/** Told of every change of its state. */
+	readonly changed = new Listeners();
 
 	constructor(
 		readonly name: string,
 		private readonly options: ServiceOptions,
 		private readonly around: Surroundings<P>,
 	) {
-		const { health } = options;
+		const { health, restart } = options;
+		this.#backoff = new Backoff(restart, around.clock);
 		this.#health =
 			health &&
 			new HealthWatch(health, health.check, around.clock, (state, detail) =>
@@ -101,9 +100,7 @@ export class Service<P extends Instance = ManagedProcess> {
 
 	/** Milliseconds until it is started again; undefined where it doesn't wait for that. */
 	get nextStartIn(): number | undefined {
-		return (
-			this.#backoff && Math.max(0, this.#backoff.due - this.around.clock.now())
-		);
+		return this.#backoff.left;
 	}
 
 	/**
@@ -121,7 +118,7 @@ export class Service<P extends Instance = ManagedProcess> {
 		this.#awaited ??= Promise.withResolvers<P>();
 		const { promise } = this.#awaited;
 		this.#manner = manner;
-		this.#retries = 0;
+		this.#backoff.reset();
 		this.#on("restart", ask);
 		return promise;
 	}
@@ -150,10 +147,7 @@ export class Service<P extends Instance = ManagedProcess> {
 		const before = this.#state;
 		this.#state = step.next;
 		if (before === "running" && step.next !== "running") this.#health?.stop();
-		if (before === "backoff") {
-			this.#backoff?.cancel();
-			this.#backoff = undefined;
-		}
+		if (before === "backoff") this.#backoff.end();
 		if (isOver(step.next)) this.#giveUpPlace();
 		switch (step.action) {
 			case "launch":
@@ -166,6 +160,7 @@ export class Service<P extends Instance = ManagedProcess> {
 				this.#retry();
 				break;
 		}
+		this.changed.call();
 	}
 
 	async #launch(ask: Ask | undefined): Promise<void> {
@@ -210,7 +205,7 @@ export class Service<P extends Instance = ManagedProcess> {
 	#onRefusal(event: "rejected" | "refused", error: unknown): void {
 		const reason = `could not be started: ${messageOf(error)}`;
 		if (this.#state === "starting") this.#failure = { reason, output: "" };
-		this.#healthyFor = 0;
+		this.#backoff.fail(0);
 		this.#on(event);
 		this.#disappoint(error);
 	}
@@ -242,30 +237,24 @@ export class Service<P extends Instance = ManagedProcess> {
 
 	#fail(process: P, reason: string): void {
 		this.#failure = { reason, output: this.around.lastOutput(process) };
-		this.#healthyFor = this.#health
-			? this.#health.healthyFor
-			: this.around.clock.now() - this.#startedAt;
+		this.#backoff.fail(
+			this.#health?.healthyFor ?? this.around.clock.now() - this.#startedAt,
+		);
 	}
 
 	#retry(): void {
-		const { restart } = this.options;
 		const { reason = "", output = "" } = this.#failure ?? {};
-		const verdict = retryAfter(restart, this.#retries, this.#healthyFor);
-		this.#healthyFor = 0;
-		if (verdict.kind === "give up") {
-			const why = `${reason}; ${verdict.why}`;
+		const retry = this.#backoff.begin(() => this.#on("due"));
+		if (retry.kind === "give up") {
+			const why = `${reason}; ${retry.why}`;
 			this.#failure = { reason: why, output };
 			this.#record("error", "service", "failed", why);
 			this.#on("exhausted");
 			return;
 		}
-		const { delay, retries } = verdict;
-		this.#retries = retries;
-		const { clock } = this.around;
-		const row = `${retries} of ${restart.maxRetries} in a row, in ${delay} ms`;
+		const { maxRetries } = this.options.restart;
+		const row = `${retry.retries} of ${maxRetries} in a row, in ${retry.delay} ms`;
 		this.#record("warn", "restart", "scheduled", `${reason}; ${row}`);
-		const cancel = clock.after(delay, () => this.#on("due"));
-		this.#backoff = { due: clock.now() + delay, cancel };
 	}
 
 	#end(): void {

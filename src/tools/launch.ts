@@ -3,10 +3,17 @@ import { resourceLimits } from "../config/fields.ts";
 import { ProcessError } from "../errors.ts";
 import type { ManagedProcess } from "../process/process.ts";
 import type { Group } from "../supervision/group.ts";
+import {
+	conditions,
+	needsOutput,
+	outcome,
+	prepare,
+	resultOf,
+} from "./conditions.ts";
 import { groupId, pid, startTime } from "./fields.ts";
+import { latestLine, whileTelling } from "./progress.ts";
 import { terminalSize } from "./terminal.ts";
 import { defineTool, type ToolContext } from "./tool.ts";
-import { conditions, needsOutput, outcome, prepare, resultOf } from "./wait.ts";
 
 /** What every launch takes. */
 export const launchFields = {
@@ -147,7 +154,13 @@ export const processStart = defineTool({
 			pid: process.pid,
 			startTime: process.startedAt.toISOString(),
 			...(warnings.length > 0 && { warnings: [...warnings] }),
-			...(wanted && (await resultOf(process, { ...wanted, from }, context))),
+			...(wanted &&
+				(await whileTelling(
+					wanted.timeout,
+					context,
+					() => latestLine(process),
+					() => resultOf(process, { ...wanted, from }, context),
+				))),
 		};
 	},
 });

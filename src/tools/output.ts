@@ -1,16 +1,6 @@
 import { z } from "zod";
 import { ProcessError } from "../errors.ts";
-import { readLines } from "../process/lines.ts";
-import type { ManagedProcess } from "../process/process.ts";
-import {
-	ENCODINGS,
-	type Encoding,
-	type ReadRequest,
-	type ReadResult,
-	readOutput,
-} from "../process/reader.ts";
-import { Watch } from "../process/watch.ts";
-import type { SearchPattern } from "../security/pattern.ts";
+import { ENCODINGS, type Encoding } from "../process/reader.ts";
 import { openOutput } from "../supervision/pipeline.ts";
 import {
 	dropped,
@@ -24,8 +14,10 @@ import {
 	termination,
 	terminationOf,
 } from "./fields.ts";
-import { tellProgress } from "./progress.ts";
-import { cursorText, readingOf } from "./reading.ts";
+import { poll } from "./poll.ts";
+import { latestLine, whileTelling } from "./progress.ts";
+import { cursorText, following, type Reading, readingOf } from "./reading.ts";
+import { serviceFields, serviceFieldsOf } from "./service-view.ts";
 import { target } from "./target.ts";
 import { screen, screenResult } from "./terminal.ts";
 import { defineTool } from "./tool.ts";
@@ -94,7 +86,7 @@ export const processGetOutput = defineTool({
 			.max(LONGEST_POLL)
 			.default(0)
 			.describe(
-				"Milliseconds to wait for something to give, or the process's end. Many clients give up after 60000.",
+				"Milliseconds to wait for something to give, or the process's end; with serviceId, where it had ended before, for the next process. Many clients give up after 60000.",
 			),
 	}),
 	output: z.object({
@@ -121,37 +113,30 @@ export const processGetOutput = defineTool({
 		screen: screen.optional(),
 		stderrMerged,
 		termination: termination.optional(),
+		...serviceFields,
 	}),
 	async run(input, context) {
 		const { manager, signal } = context;
-		const { process, cursor, run, hasMore } = readingOf(input, context);
-		requireCaptured(process, manager.config);
-		if (input.stream !== "stderr") {
-			await openOutput(process);
-			if (cursor) process.stdout.hold?.confirm(cursor.stdout);
-			else process.stdout.hold?.glance();
-		}
+		const first = readingOf(input, context);
+		requireCaptured(first.process, manager.config);
+		if (input.stream !== "stderr") await takeOutput(first);
 		const limit = manager.config.maxResponseSize;
 		const maxBytes = Math.min(input.maxBytes ?? limit, limit);
 		if (input.pattern !== undefined) requireText(input.encoding);
 		if (input.screen) requireNoText(input);
-		const request = {
-			stream: input.stream,
-			encoding: input.encoding,
-			cursor,
-			tailLines: input.tailLines,
-			maxBytes,
-			stripAnsi: input.stripAnsi,
-		};
-		const pattern = searchFor("pattern", input.pattern);
-		const stopProgress = tellProgress(process, input.waitMs, context);
-		const result = await poll(
-			process,
-			request,
-			pattern,
-			input.waitMs,
+		const { stream, encoding, tailLines, stripAnsi, waitMs } = input;
+		const options = {
+			request: { stream, encoding, tailLines, maxBytes, stripAnsi },
+			pattern: searchFor("pattern", input.pattern),
+			waitMs,
+			next: (after: Reading) => following(after, stream, context),
 			signal,
-		).finally(stopProgress);
+		};
+		const news = () => latestLine(first.service?.process ?? first.process);
+		const { reading, result } = await whileTelling(waitMs, context, news, () =>
+			poll(first, options),
+		);
+		const { process, run, hasMore } = reading;
 		const reply = {
 			...result,
 			pid: process.pid,
@@ -164,12 +149,20 @@ export const processGetOutput = defineTool({
 			...(run !== undefined && { run }),
 			...stderrMergedOf(process),
 			...terminationOf(process),
+			...(await serviceFieldsOf(reading)),
 		};
 		if (!input.screen) return reply;
 		const image = await screenResult(process, maxBytes);
 		return { ...reply, ...screenView(image, run) };
 	},
 });
+
+/** Has standard output read that may wait in a pipeline, and says how far the reader is. */
+async function takeOutput({ process, cursor }: Reading): Promise<void> {
+	await openOutput(process);
+	if (cursor) process.stdout.hold?.confirm(cursor.stdout);
+	else process.stdout.hold?.glance();
+}
 
 /** A look at the screen in place of the output: read on from what comes next. */
 function screenView(image: ScreenResult, run: number | undefined) {
@@ -216,35 +209,4 @@ function requireNoText(input: {
 		`Leave out ${field} to get the screen, or screen to get the output.`,
 		{ field },
 	);
-}
-
-/** Reads until there is something to give, the process has ended, or the time is over. */
-async function poll(
-	process: ManagedProcess,
-	request: ReadRequest,
-	pattern: SearchPattern | undefined,
-	waitMs: number,
-	signal: AbortSignal,
-): Promise<ReadResult> {
-	const read = (cursor: ReadRequest["cursor"]) =>
-		pattern
-			? readLines(process, { ...request, cursor }, pattern, signal)
-			: readOutput(process, { ...request, cursor });
-	if (waitMs === 0) return read(request.cursor);
-	const deadline = performance.now() + waitMs;
-	using watch = new Watch(process, signal);
-	let { cursor } = request;
-	for (;;) {
-		const hasEnded = process.state !== "running";
-		const result = await read(cursor);
-		const { stdout, stderr, dropped, truncated } = result;
-		const isEmpty = stdout === "" && stderr === "" && !truncated;
-		const hasLost = dropped.stdout + dropped.stderr > 0;
-		const left = deadline - performance.now();
-		if (!isEmpty || hasLost || hasEnded || signal.aborted || left <= 0)
-			return result;
-		// What there was is nothing to show: escape sequences, lines that don't match.
-		cursor = result.cursor;
-		await watch.next(left);
-	}
 }

@@ -8,22 +8,32 @@ const INTERVAL = 1000;
 /** Characters of the line that goes with progress. */
 const LONGEST_NEWS = 200;
 
-/** Tells the client every second that a wait of so many milliseconds goes on, with the latest line of output; returns how to stop it. */
-export function tellProgress(
-	process: ManagedProcess,
+/**
+ * Tells the client every second that work of about so many milliseconds goes on.
+ *
+ * @param news a line about it, for the user
+ */
+export async function whileTelling<T>(
 	timeout: number,
-	{ progress }: ToolContext,
-): () => void {
-	if (!progress) return () => {};
+	{ progress }: Pick<ToolContext, "progress">,
+	news: () => string,
+	work: () => Promise<T>,
+): Promise<T> {
+	if (!progress) return work();
 	const start = performance.now();
 	const timer = setInterval(() => {
 		const elapsed = Math.round(performance.now() - start);
-		progress(elapsed, Math.max(timeout, elapsed), latestLine(process));
+		progress(elapsed, Math.max(timeout, elapsed), news());
 	}, INTERVAL);
-	return () => clearInterval(timer);
+	try {
+		return await work();
+	} finally {
+		clearInterval(timer);
+	}
 }
 
-function latestLine(process: ManagedProcess): string {
+/** The last line that a process wrote. */
+export function latestLine(process: ManagedProcess): string {
 	const { stdout, stderr } = readOutput(process, {
 		stream: "both",
 		encoding: "utf-8",

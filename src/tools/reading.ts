@@ -6,6 +6,7 @@ import {
 	formatCursor,
 	parseCursor,
 } from "../process/reader.ts";
+import { isToReturn } from "../supervision/restart.ts";
 import type { Service } from "../supervision/service.ts";
 import { processOf, type Target } from "./target.ts";
 import type { ToolContext } from "./tool.ts";
@@ -14,7 +15,9 @@ import type { ToolContext } from "./tool.ts";
 export interface Reading {
 	readonly process: ManagedProcess;
 	readonly cursor: Cursor | undefined;
-	/** Which of a service's processes it is, where a service was asked for. */
+	/** The service, where one was asked for. */
+	readonly service: Service | undefined;
+	/** Which of its processes it is. */
 	readonly run: number | undefined;
 	/** The service has a later process, with output of its own. */
 	readonly hasMore: boolean;
@@ -37,6 +40,7 @@ export function readingOf(request: Request, context: ToolContext): Reading {
 	if (request.serviceId === undefined)
 		return {
 			...checked(current, request.cursor),
+			service: undefined,
 			run: undefined,
 			hasMore: false,
 		};
@@ -45,6 +49,7 @@ export function readingOf(request: Request, context: ToolContext): Reading {
 		return {
 			process: current,
 			cursor: undefined,
+			service,
 			run: service.run,
 			hasMore: false,
 		};
@@ -53,6 +58,28 @@ export function readingOf(request: Request, context: ToolContext): Reading {
 	if (!match || run < 1 || run > service.run)
 		throw notOfService(request.cursor);
 	return followRuns(service, run, match[2] ?? "", request.stream, context);
+}
+
+/** Whether a service's latest process was read that has ended, and is to be followed by another one. */
+export function awaitsRun({ process, service, run }: Reading): boolean {
+	return (
+		process.state !== "running" &&
+		service?.run === run &&
+		service !== undefined &&
+		isToReturn(service.state)
+	);
+}
+
+/** Where a service's output goes on after a reading; the reading where there is nothing else. */
+export function following(
+	reading: Reading,
+	stream: Request["stream"],
+	context: ToolContext,
+): Reading {
+	const { service, run, cursor } = reading;
+	if (!service || run === undefined || !cursor || service.run === run)
+		return reading;
+	return followRuns(service, run, formatCursor(cursor), stream, context);
 }
 
 /** The cursor of a reply, which `readingOf` takes. */
@@ -79,12 +106,13 @@ function followRuns(
 		// What was forgotten can't be read on.
 		if (!process) continue;
 		const reading = checked(process, run === first ? text : undefined);
-		if (hasUnread(reading, stream)) return { ...reading, run, hasMore: true };
+		if (hasUnread(reading, stream))
+			return { ...reading, service, run, hasMore: true };
 	}
 	const { run, process } = service;
 	if (!process) throw notOfService(text);
 	const start = run === first ? text : undefined;
-	return { ...checked(process, start), run, hasMore: false };
+	return { ...checked(process, start), service, run, hasMore: false };
 }
 
 function checked(process: ManagedProcess, text: string | undefined) {
@@ -93,7 +121,8 @@ function checked(process: ManagedProcess, text: string | undefined) {
 	return { process, cursor };
 }
 
-function hasUnread(
+/** Whether something was written after a reading's cursor. */
+export function hasUnread(
 	{ process, cursor }: Pick<Reading, "process" | "cursor">,
 	stream: Request["stream"],
 ): boolean {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { shorten } from "../errors.ts";
+import type { ManagedProcess } from "../process/process.ts";
 import { HEALTH_STATES } from "../supervision/health.ts";
 import { SERVICE_STATES } from "../supervision/restart.ts";
 import type { Service } from "../supervision/service.ts";
@@ -28,22 +29,26 @@ const lastCheck = z.object({
 	output: z.string().optional().describe("The last that a command wrote."),
 });
 
+const serviceState = z
+	.enum(SERVICE_STATES)
+	.describe(
+		"starting, running; restarting, recovering, stopping: what runs is being ended, to start it anew, after a failure, or for good; backoff: waits to be started again; stopped; failed: given up.",
+	);
+
+const nextStartInMs = z
+	.number()
+	.int()
+	.optional()
+	.describe("Milliseconds until it is started again, in backoff.");
+
 export const serviceView = z.object({
 	serviceId,
-	state: z
-		.enum(SERVICE_STATES)
-		.describe(
-			"starting, running; restarting, recovering, stopping: what runs is being ended, to start it anew, after a failure, or for good; backoff: waits to be started again; stopped; failed: given up.",
-		),
+	state: serviceState,
 	pid: pid.optional().describe("Its current, or latest, process."),
 	run: run.optional(),
 	restarts: z.number().int().describe("How often it was started again."),
 	uptime: uptime.optional(),
-	nextStartInMs: z
-		.number()
-		.int()
-		.optional()
-		.describe("Milliseconds until it is started again, in backoff."),
+	nextStartInMs,
 	health: z
 		.object({
 			state: z.enum(HEALTH_STATES).describe("starting: not yet found healthy."),
@@ -75,6 +80,36 @@ export const serviceView = z.object({
 		),
 });
 
+/** What a result about a service's output says of the service. */
+export const serviceFields = {
+	serviceState: serviceState
+		.optional()
+		.describe(
+			"With serviceId: the service's state. running, starting, restarting, recovering, backoff: a process that has ended is followed by another one, which the next call with this cursor waits for.",
+		),
+	nextStartInMs,
+};
+
+/** These fields; none where no service was asked for. */
+export async function serviceFieldsOf({
+	process,
+	service,
+}: {
+	readonly process: ManagedProcess;
+	readonly service: Service | undefined;
+}): Promise<z.input<z.ZodObject<typeof serviceFields>>> {
+	if (!service) return {};
+	// The service is told of an end after those who wait for it.
+	if (process.termination) await process.ended;
+	return { serviceState: service.state, ...nextStartOf(service) };
+}
+
+function nextStartOf({ nextStartIn }: Service) {
+	return nextStartIn === undefined
+		? {}
+		: { nextStartInMs: Math.round(nextStartIn) };
+}
+
 /** How much of a service is shown: characters of one text, and ended processes. */
 interface Extent {
 	readonly text: number;
@@ -94,7 +129,7 @@ export function fullView(service: Service) {
 }
 
 function view(service: Service, extent: Extent): z.input<typeof serviceView> {
-	const { name, state, process, run, past, failure, nextStartIn } = service;
+	const { name, state, process, run, past, failure } = service;
 	const text = (value: string) => shorten(value, extent.text);
 	const last = past.at(-1);
 	return {
@@ -103,9 +138,7 @@ function view(service: Service, extent: Extent): z.input<typeof serviceView> {
 		...(process && { pid: process.pid, run }),
 		restarts: Math.max(0, run - 1),
 		...(process && !process.termination && { uptime: process.uptime }),
-		...(nextStartIn !== undefined && {
-			nextStartInMs: Math.round(nextStartIn),
-		}),
+		...nextStartOf(service),
 		...healthOf(service, text),
 		...(last && {
 			lastExit: {

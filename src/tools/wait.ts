@@ -1,205 +1,89 @@
 import { z } from "zod";
-import type { Config } from "../config/schema.ts";
-import { ProcessError, shorten } from "../errors.ts";
-import type { ManagedProcess } from "../process/process.ts";
-import { type Cursor, formatCursor, readOutput } from "../process/reader.ts";
-import { WAIT_EVENTS, type WaitConditions, waitFor } from "../process/wait.ts";
+import { parseCursor } from "../process/reader.ts";
+import type { WaitConditions } from "../process/wait.ts";
+import { Watch } from "../process/watch.ts";
 import { pipedAway } from "../supervision/pipeline.ts";
 import {
-	dropped,
-	exitCode,
-	exitCodeOf,
-	pid,
-	requireCaptured,
-	searchFor,
-	searchPattern,
-	state,
-	stderrMerged,
-	stderrMergedOf,
-	termination,
-	terminationOf,
-} from "./fields.ts";
-import { tellProgress } from "./progress.ts";
-import { readingOf } from "./reading.ts";
+	type Conditions,
+	conditions,
+	needsOutput,
+	outcome,
+	prepare,
+	resultOf,
+} from "./conditions.ts";
+import { pid, requireCaptured } from "./fields.ts";
+import { latestLine, whileTelling } from "./progress.ts";
+import {
+	awaitsRun,
+	following,
+	hasUnread,
+	type Reading,
+	readingOf,
+} from "./reading.ts";
+import { serviceFields, serviceFieldsOf } from "./service-view.ts";
 import { target } from "./target.ts";
 import { defineTool, type ToolContext } from "./tool.ts";
 
-/** Milliseconds. */
-const DEFAULT_WAIT = 30_000;
-const LONGEST_WAIT = 600_000;
-/** Characters of a match. */
-const LONGEST_MATCH = 2000;
-
-/** What a wait may end on, in process_wait and in process_start's waitFor. */
-export const conditions = {
-	pattern: searchPattern
-		.optional()
-		.describe(
-			"Regular expression (RE2), looked for in both streams, colors removed; ^ and $ are the ends of a line. A match may be up to 4 KB long.",
-		),
-	failPattern: searchPattern
-		.optional()
-		.describe(
-			"The same, for what says that it went wrong. Whichever stands earlier in the output wins.",
-		),
-	port: z
-		.number()
-		.int()
-		.min(1)
-		.max(65535)
-		.optional()
-		.describe(
-			"TCP port: until the process, or what it started, listens on it. Another program's doesn't count.",
-		),
-	idleMs: z
-		.number()
-		.min(1)
-		.max(LONGEST_WAIT)
-		.optional()
-		.describe(
-			"Milliseconds without output, from the start of the wait on: until it has gone quiet, as a prompt does.",
-		),
-	exit: z
-		.boolean()
-		.optional()
-		.describe(
-			"Until the process ends. Its end always ends the wait; set it where that is all to wait for.",
-		),
-	timeout: z
-		.number()
-		.min(0)
-		.max(LONGEST_WAIT)
-		.default(DEFAULT_WAIT)
-		.describe(
-			"Milliseconds to wait at most; the process runs on. Many clients give up on a call after 60000: rather wait again.",
-		),
-};
-
-export const outcome = {
-	event: z.enum(WAIT_EVENTS).describe("What ended the wait."),
-	match: z.string().optional().describe("The text that the pattern matched."),
-	state,
-	exitCode: exitCode.optional(),
-	elapsedMs: z.number().int().describe("Milliseconds that the wait took."),
-	stdout: z
-		.string()
-		.describe(
-			"Standard output from the cursor, or the beginning, to the event: after a match, to the end of its line.",
-		),
-	stderr: z.string().describe("Standard error, likewise."),
-	cursor: z
-		.string()
-		.describe(
-			"Goes on right after this output, in process_get_output or the next process_wait.",
-		),
-	dropped,
-	truncated: z
-		.boolean()
-		.describe(
-			"The output is more than a reply may hold, and these are its newest bytes. For the older ones: process_get_output with the cursor that was given here, or none.",
-		),
-	stderrMerged,
-	termination: termination.optional(),
-};
-
-type Conditions = z.output<z.ZodObject<typeof conditions>>;
+/** Whether the end is what is waited for, also one of long ago. */
+function isForEnd({ exit, ...given }: Conditions): boolean {
+	return exit === true || (!needsOutput(given) && given.port === undefined);
+}
 
 /**
- * Conditions whose patterns are compiled.
- *
- * @param field where they stand in the input, for messages
- * @throws ProcessError INVALID_ARGUMENT
+ * Waits for something of a process. Where it had ended before, that is no news of
+ * a service that is started again: the next process is waited for, too.
  */
-export function prepare(
-	given: Conditions,
-	field = "",
-): Omit<WaitConditions, "from"> {
-	const pattern = searchFor(`${field}pattern`, given.pattern);
-	const failPattern = searchFor(`${field}failPattern`, given.failPattern);
-	return {
-		port: given.port,
-		idleMs: given.idleMs,
-		timeout: given.timeout,
-		...(pattern && { pattern }),
-		...(failPattern && { failPattern }),
-	};
-}
-
-/** Whether output has to be captured for it. */
-export function needsOutput(given: Conditions): boolean {
-	return (
-		given.pattern !== undefined ||
-		given.failPattern !== undefined ||
-		given.idleMs !== undefined
-	);
-}
-
-/** Waits, and gives what a result says of it. */
-export async function resultOf(
-	process: ManagedProcess,
-	wanted: WaitConditions,
+async function waitOverRuns(
+	reading: Reading,
+	wanted: Omit<WaitConditions, "from">,
+	isEndWanted: boolean,
 	context: ToolContext,
-) {
-	const { config } = context.manager;
-	if (wanted.port !== undefined) requirePorts(process);
-	// What somebody waits for is not to be held back.
-	await process.freeOutput();
-	const stop = tellProgress(process, wanted.timeout, context);
-	try {
-		const { event, match, until, elapsedMs } = await waitFor(
-			process,
-			wanted,
-			context.signal,
-		);
-		return {
-			event,
-			...(match !== undefined && { match: shorten(match, LONGEST_MATCH) }),
-			state: process.state,
-			...exitCodeOf(process),
-			elapsedMs,
-			...outputOf(process, wanted.from, until, config),
-			...stderrMergedOf(process),
-			...terminationOf(process),
-		};
-	} finally {
-		stop();
+): Promise<{
+	readonly reading: Reading;
+	readonly result: Awaited<ReturnType<typeof resultOf>>;
+}> {
+	const { process, cursor } = reading;
+	const deadline = performance.now() + wanted.timeout;
+	// What wasn't read of it yet is news, and its end is told with it.
+	const isNews =
+		process.state === "running" ||
+		(cursor !== undefined && hasUnread(reading, "both"));
+	const from = cursor ?? { stdout: 0, stderr: 0 };
+	const result = await resultOf(process, { ...wanted, from }, context);
+	if (isNews || isEndWanted || result.event !== "exit")
+		return { reading, result };
+	const end = { ...reading, cursor: parseCursor(result.cursor) };
+	const next = await nextRun(end, deadline, context);
+	const timeout = Math.max(0, deadline - performance.now());
+	if (next.process !== process)
+		return waitOverRuns(next, { ...wanted, timeout }, false, context);
+	const isOver = !context.signal.aborted && !awaitsRun(reading);
+	const event = isOver ? "exit" : "timeout";
+	return { reading, result: { ...result, event } };
+}
+
+/** Waits for a service's next process; gives the reading as it was where none comes, or not in time. */
+async function nextRun(
+	reading: Reading,
+	deadline: number,
+	context: ToolContext,
+): Promise<Reading> {
+	const { process, service } = reading;
+	using watch = new Watch(process, context.signal, service?.changed);
+	for (;;) {
+		const left = deadline - performance.now();
+		const isOver = context.signal.aborted || left <= 0;
+		if (isOver || !awaitsRun(reading))
+			return following(reading, "both", context);
+		await watch.next(left);
 	}
-}
-
-function outputOf(
-	process: ManagedProcess,
-	from: Cursor,
-	until: Cursor,
-	{ maxResponseSize }: Config,
-) {
-	const result = readOutput(process, {
-		stream: "both",
-		encoding: "utf-8",
-		stripAnsi: true,
-		cursor: from,
-		until,
-		newest: true,
-		maxBytes: maxResponseSize,
-	});
-	return { ...result, cursor: formatCursor(result.cursor) };
-}
-
-/** @throws ProcessError INVALID_ARGUMENT where the system doesn't tell who listens */
-function requirePorts(process: ManagedProcess): void {
-	if (process.state !== "running" || process.tree.listeningPorts()) return;
-	throw new ProcessError(
-		"INVALID_ARGUMENT",
-		`port: the ports of process ${process.pid} can't be seen`,
-		"Wait for a pattern that it prints when it listens.",
-		{ field: "port" },
-	);
 }
 
 export const processWait = defineTool({
 	name: "process_wait",
 	title: "Wait for a process",
 	description:
-		"Waits until something happens to a process, and returns what it was with the output that led there: its exit, a pattern in its output, a failPattern, a listening port, silence (idleMs), or the timeout, whichever is first. Use it instead of sleeping or polling. Patterns are looked for from cursor on, or from the beginning without one, so what was printed before the call is found. Pass on the cursor of each reply: the next wait then sees only what comes after. The process is not touched; after event timeout wait again, or process_terminate it.",
+		"Waits until something happens to a process, and returns what it was with the output that led there: its exit, a pattern in its output, a failPattern, a listening port, silence (idleMs), or the timeout, whichever is first. Use it instead of sleeping or polling. Patterns are looked for from cursor on, or from the beginning without one, so what was printed before the call is found. With serviceId, a process that had ended before the call is no event where the service is started again: the wait goes on with the next one. Pass on the cursor of each reply: the next wait then sees only what comes after. The process is not touched; after event timeout wait again, or process_terminate it.",
 	kind: "reads",
 	input: z.strictObject({
 		...target,
@@ -211,22 +95,29 @@ export const processWait = defineTool({
 				"The cursor of an earlier reply: patterns, and the output in the reply, from there on.",
 			),
 	}),
-	output: z.object({ pid, ...outcome }),
+	output: z.object({ pid, ...outcome, ...serviceFields }),
 	async run(input, context) {
-		const { process, cursor, run } = readingOf(
-			{ ...input, stream: "both" },
-			context,
-		);
+		const first = readingOf({ ...input, stream: "both" }, context);
+		const { process, service } = first;
 		if (needsOutput(input)) requireCaptured(process, context.manager.config);
 		if (needsOutput(input) && process.pipedTo !== undefined)
 			throw pipedAway(process);
-		const from = cursor ?? { stdout: 0, stderr: 0 };
-		const wanted = { ...prepare(input), from };
-		const result = await resultOf(process, wanted, context);
+		const wanted = prepare(input);
+		const start = performance.now();
+		const { reading, result } = await whileTelling(
+			input.timeout,
+			context,
+			() => latestLine(service?.process ?? process),
+			() => waitOverRuns(first, wanted, isForEnd(input), context),
+		);
 		return {
-			pid: process.pid,
+			pid: reading.process.pid,
 			...result,
-			...(run !== undefined && { cursor: `${run}:${result.cursor}` }),
+			elapsedMs: Math.round(performance.now() - start),
+			...(reading.run !== undefined && {
+				cursor: `${reading.run}:${result.cursor}`,
+			}),
+			...(await serviceFieldsOf(reading)),
 		};
 	},
 });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "bun:test";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import type { ConfigInput } from "../../src/config/schema.ts";
+import { freePort } from "../support/port.ts";
 import {
 	eventually,
 	isAlive,
@@ -15,17 +15,6 @@ const CONFIG: ConfigInput = {
 	allowedExecutables: ["python3", "node", "sleep", "true", "false"],
 	argumentValidation: "literal",
 };
-
-/** A port that nobody has at this moment. */
-async function freePort(): Promise<number> {
-	const server = createServer();
-	await new Promise<void>((resolve) => {
-		server.listen(0, "127.0.0.1", resolve);
-	});
-	const address = server.address();
-	await new Promise((resolve) => server.close(resolve));
-	return address && typeof address === "object" ? address.port : 0;
-}
 
 const NODE_SERVER = `require("node:http").createServer((_, answer) => answer.end("ok")).listen(Number(process.argv[1]), "127.0.0.1")`;
 
@@ -49,7 +38,7 @@ describe.skipIf(process.platform === "win32")(
 			"of %s is started, healthy, killed, back, and stopped",
 			async (executable, argsOf) => {
 				await using server = await TestServer.start(CONFIG);
-				const port = await freePort();
+				const port = freePort();
 				const { pid, serviceId } = await server.ok("process_start_service", {
 					name: "web",
 					executable,

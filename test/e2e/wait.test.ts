@@ -1,5 +1,6 @@
 import { describe, expect, it, setDefaultTimeout } from "bun:test";
 import type { ConfigInput } from "../../src/config/schema.ts";
+import { freePort } from "../support/port.ts";
 import { fixture, PYTHON } from "../support/programs.ts";
 import { TestServer } from "../support/server.ts";
 
@@ -28,17 +29,6 @@ const listener = (port: number) => ({
 	executable: PYTHON,
 	args: ["-uc", LISTENER, String(port)],
 });
-
-/** A port on which nobody listens now. */
-function freePort(): number {
-	const listener = Bun.listen({
-		hostname: "127.0.0.1",
-		port: 0,
-		socket: { data() {} },
-	});
-	listener.stop(true);
-	return listener.port;
-}
 
 describe("process_start with waitFor", () => {
 	it("runs a command to its end in one call", async () => {

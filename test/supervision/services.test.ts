@@ -1,8 +1,10 @@
 import { describe, expect, it } from "bun:test";
 import type { ServiceRequest } from "../../src/supervision/services.ts";
 import { Services } from "../../src/supervision/services.ts";
+import { processGetOutput } from "../../src/tools/output.ts";
 import { processList } from "../../src/tools/status.ts";
-import { succeeds } from "../support/call.ts";
+import { processWait } from "../../src/tools/wait.ts";
+import { callTool, succeeds } from "../support/call.ts";
 import { eventually } from "../support/server.ts";
 import { Supervised } from "../support/supervised.ts";
 import { caught, Table } from "../support/table.ts";
@@ -77,6 +79,46 @@ describe.skipIf(process.platform === "win32")("the table of services", () => {
 			code: "SPAWN_FAILED",
 		});
 		expect(table.manager.list()).toHaveLength(service.run);
+	});
+
+	it("is waited for between two processes only until that is called off", async () => {
+		await using table = await Table.open();
+		const services = new Services(table.manager);
+		const restartPolicy = { ...RESTART, backoffMs: 60_000 };
+		const { service } = await services.start(
+			request("a", { executable: "/bin/false", restartPolicy }),
+		);
+		await eventually(
+			() => (service.state === "backoff" ? true : undefined),
+			"it to wait",
+		);
+		const abort = new AbortController();
+		const calls = [
+			callTool(
+				processGetOutput,
+				{ serviceId: "a", waitMs: 60_000 },
+				table.manager,
+				services,
+				abort.signal,
+			),
+			callTool(
+				processWait,
+				{ serviceId: "a", port: 1, timeout: 60_000 },
+				table.manager,
+				services,
+				abort.signal,
+			),
+		];
+		await eventually(
+			() => (service.changed.size === 2 ? true : undefined),
+			"both to wait",
+		);
+		abort.abort();
+		const [output, wait] = await Promise.all(calls);
+		expect(output?.body).toMatchObject({ stdout: "", cursor: "1:0.0" });
+		expect(wait?.body).toMatchObject({ event: "timeout" });
+		expect(service.changed.size).toBe(0);
+		services.close();
 	});
 
 	it("is shown in short, however much its processes wrote", async () => {
