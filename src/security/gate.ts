@@ -31,7 +31,7 @@ import {
 import { COUNTING_LAYERS, STANDING_LAYERS } from "./layers.ts";
 import { withPlace } from "./place.ts";
 import type { Policy } from "./policy.ts";
-import type { LaunchLedger, Release } from "./rate-limit.ts";
+import type { Keeper, LaunchLedger, Place } from "./rate-limit.ts";
 import type { Limits } from "./resources.ts";
 
 /**
@@ -40,7 +40,7 @@ import type { Limits } from "./resources.ts";
  * nothing starts a process without one.
  */
 class AdmittedLaunch {
-	#release: Release;
+	#place: Place | undefined;
 
 	constructor(
 		readonly executable: Executable,
@@ -57,27 +57,26 @@ class AdmittedLaunch {
 		readonly limits: Limits,
 		/** What the caller should know that was changed. */
 		readonly warnings: readonly string[],
-		release: Release,
+		place: Place | undefined,
 	) {
-		this.#release = release;
+		this.#place = place;
 		for (const part of [executable, inner, args, env, limits, warnings, this])
 			Object.freeze(part);
 	}
 
 	/** Gives its place among the running processes back; to be called once it has ended. */
 	release(): void {
-		this.#release();
+		this.#place?.release();
 	}
 
 	/** Keeps its place beyond the end of its process; what this gives gives it back. */
-	keepPlace(): Release {
-		const release = this.#release;
-		this.#release = noPlace;
-		return release;
+	keepPlace(keeper: Keeper): () => void {
+		const place = this.#place;
+		this.#place = undefined;
+		if (place) place.keeper = keeper;
+		return () => place?.release();
 	}
 }
-
-const noPlace: Release = () => {};
 
 export type Admitted = AdmittedLaunch;
 
@@ -173,7 +172,7 @@ export class Gate {
 			const passed = judge(attempt, STANDING_LAYERS);
 			if (this.#needsApproval(passed)) requireSame(passed, known, "after");
 			this.#record(passed, level, "readmitted");
-			return launchOf(passed, noPlace);
+			return launchOf(passed);
 		} catch (error) {
 			this.#recordRefusal(attempt, error);
 			throw error;
@@ -283,7 +282,7 @@ export class Gate {
 	}
 }
 
-function launchOf(passed: Passed, release: Release): Admitted {
+function launchOf(passed: Passed, place?: Place): Admitted {
 	const { request, executable, built, cwd, limits } = passed;
 	return new AdmittedLaunch(
 		executable,
@@ -295,6 +294,6 @@ function launchOf(passed: Passed, release: Release): Admitted {
 		request.agent,
 		limits,
 		built.warnings,
-		release,
+		place,
 	);
 }

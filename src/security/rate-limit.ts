@@ -14,12 +14,23 @@ type Limits = Pick<
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-/** Gives a place back; calling it again does nothing. */
-export type Release = () => void;
+/** A service that keeps its place also while it waits to be started again. */
+export interface Keeper {
+	readonly name: string;
+	isWaiting(): boolean;
+}
+
+/** Of what runs, one; or of a service that goes on. */
+export interface Place {
+	readonly agent: string;
+	keeper?: Keeper;
+	/** Gives it back; calling it again does nothing. */
+	readonly release: () => void;
+}
 
 /** Counts what runs and what was launched, and says when it is too much. */
 export class LaunchLedger {
-	readonly #running = new Map<string, number>();
+	readonly #places = new Set<Place>();
 	/** Launches of the last hour, oldest first, in milliseconds of the clock. */
 	readonly #launches: number[] = [];
 	#total = 0;
@@ -39,11 +50,13 @@ export class LaunchLedger {
 	checkConcurrency(agent: string): string {
 		const { maxConcurrentProcesses, maxConcurrentProcessesPerAgent } =
 			this.limits;
-		const running = [...this.#running.values()].reduce((a, b) => a + b, 0);
+		const places = [...this.#places];
+		const running = places.length;
 		if (running >= maxConcurrentProcesses)
-			throw tooMany(running, "maxConcurrentProcesses");
-		const mine = this.#running.get(agent) ?? 0;
-		if (mine >= (maxConcurrentProcessesPerAgent ?? Number.POSITIVE_INFINITY))
+			throw tooMany(places, "maxConcurrentProcesses");
+		const mine = places.filter((place) => place.agent === agent);
+		const most = maxConcurrentProcessesPerAgent ?? Number.POSITIVE_INFINITY;
+		if (mine.length >= most)
 			throw tooMany(mine, "maxConcurrentProcessesPerAgent");
 		const { maxTotalProcesses } = this.limits;
 		if (maxTotalProcesses !== undefined && this.#total >= maxTotalProcesses) {
@@ -102,30 +115,27 @@ export class LaunchLedger {
 	}
 
 	/** Counts a launch and takes its place among the running ones. */
-	enter(agent: string): Release {
+	enter(agent: string): Place {
 		this.count();
-		this.#add(agent, 1);
-		let released = false;
-		return () => {
-			if (released) return;
-			released = true;
-			this.#add(agent, -1);
-		};
-	}
-
-	#add(agent: string, change: number): void {
-		const count = (this.#running.get(agent) ?? 0) + change;
-		if (count > 0) this.#running.set(agent, count);
-		else this.#running.delete(agent);
+		const place: Place = { agent, release: () => this.#places.delete(place) };
+		this.#places.add(place);
+		return place;
 	}
 }
 
-function tooMany(running: number, key: string): ProcessError {
+function tooMany(places: readonly Place[], key: string): ProcessError {
+	const running = places.length;
+	const waiting = places.flatMap(({ keeper }) =>
+		keeper?.isWaiting() ? keeper.name : [],
+	);
+	const isHeld = waiting.length > 0;
+	const held = `; of these, services wait to be started again: ${waiting.join(", ")}`;
+	const stop = ", process_stop_service for one that waits";
 	return new ProcessError(
 		"CONCURRENT_LIMIT_EXCEEDED",
-		`Maximum concurrent processes reached: ${running} are running (${key})`,
-		`End one that is no longer needed (process_list, process_terminate), or wait for one to end; one that has ended counts for as long as processes that it left behind live; or the user raises ${key}.`,
-		{ running, key },
+		`Maximum concurrent processes reached: ${running} are running (${key})${isHeld ? held : ""}`,
+		`End one that is no longer needed (process_list, process_terminate${isHeld ? stop : ""}), or wait for one to end; one that has ended counts for as long as processes that it left behind live; or the user raises ${key}.`,
+		{ running, key, ...(isHeld && { waitingServices: waiting }) },
 	);
 }
 

@@ -6,7 +6,6 @@ import type {
 	TerminationRequest,
 } from "../process/terminator.ts";
 import type { Ask } from "../security/confirmation.ts";
-import type { Release } from "../security/rate-limit.ts";
 import { Backoff } from "./backoff.ts";
 import { beingStopped, byItself, eventOf, reasonOf, remember } from "./ends.ts";
 import { type HealthReport, HealthWatch } from "./health.ts";
@@ -39,7 +38,7 @@ export class Service<P extends Instance = ManagedProcess> {
 	#run = 0;
 	readonly #past: PastRun[] = [];
 	/** Gives its place among the running processes back; held from the admission to the end. */
-	#place: Release | undefined;
+	#place: (() => void) | undefined;
 	#failure: Failure | undefined;
 	#startedAt = 0;
 	readonly #backoff: Backoff;

@@ -126,7 +126,10 @@ export class Services {
 			admit: async (ask) => {
 				const admitted = await gate.admit(launch, ask);
 				Object.assign(admission, { admitted, isNew: true });
-				return admitted.keepPlace();
+				return admitted.keepPlace({
+					name,
+					isWaiting: () => service.state === "backoff",
+				});
 			},
 			launch: async () => {
 				const { admitted, isNew } = admission;

@@ -5,7 +5,6 @@ import type {
 	TerminationRequest,
 } from "../process/terminator.ts";
 import type { Ask } from "../security/confirmation.ts";
-import type { Release } from "../security/rate-limit.ts";
 import type { Clock } from "./clock.ts";
 import type { Check, HealthPolicy } from "./health.ts";
 import type { RestartPolicy } from "./restart.ts";
@@ -28,7 +27,7 @@ export interface ServiceRecord {
 export interface Surroundings<P extends Instance> {
 	readonly clock: Clock;
 	/** Asks the gate; gives what gives the service's place back. */
-	admit(ask: Ask | undefined): Promise<Release>;
+	admit(ask: Ask | undefined): Promise<() => void>;
 	/** Starts a process of what was admitted. */
 	launch(): Promise<P>;
 	end(process: P, request: TerminationRequest): Promise<TerminationOutcome>;

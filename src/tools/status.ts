@@ -29,7 +29,12 @@ export const processList = defineTool({
 		"Lists the processes started here, running ones and the latest ended ones, oldest first, with pid, command, state and exit code; optionally only those in one state or of one name. Also all groups with their members, and services with their state and health.",
 	kind: "reads",
 	input: z.strictObject({
-		state: z.enum(STATES).optional().describe("Only those in this state."),
+		state: z
+			.enum(STATES)
+			.optional()
+			.describe(
+				"Only those in this state; with running also those that have ended and of which processes are left (leftBehind).",
+			),
 		name: z.string().optional().describe("Only those of this name."),
 	}),
 	output: z.object({
@@ -46,6 +51,13 @@ export const processList = defineTool({
 					startTime,
 					uptime,
 					exitCode: exitCode.optional(),
+					leftBehind: z
+						.number()
+						.int()
+						.optional()
+						.describe(
+							"Of one that has ended: how many processes that it started still live. Until none does it counts for maxConcurrentProcesses; process_terminate ends them.",
+						),
 					groupId: groupId.optional(),
 					serviceId: serviceId
 						.optional()
@@ -64,11 +76,17 @@ export const processList = defineTool({
 		const processes = manager
 			.list()
 			.filter(
-				(process) =>
-					(filter.state === undefined || process.state === filter.state) &&
-					(filter.name === undefined || process.identity.name === filter.name),
+				({ identity }) =>
+					filter.name === undefined || identity.name === filter.name,
 			)
-			.map((process) => ({
+			.map((process) => ({ process, left: leftBehind(process) }))
+			.filter(
+				({ process, left }) =>
+					filter.state === undefined ||
+					process.state === filter.state ||
+					(filter.state === "running" && left > 0),
+			)
+			.map(({ process, left }) => ({
 				...serviceIdOf(services.of(process)),
 				pid: process.pid,
 				...(process.identity.name !== undefined && {
@@ -80,6 +98,7 @@ export const processList = defineTool({
 				startTime: process.startedAt.toISOString(),
 				uptime: process.uptime,
 				...exitCodeOf(process),
+				...(left > 0 && { leftBehind: left }),
 				...groupIdOf(process, groups),
 			}));
 		return {
@@ -89,6 +108,11 @@ export const processList = defineTool({
 		};
 	},
 });
+
+/** How many processes live that an ended one has started. */
+function leftBehind({ state, tree }: ManagedProcess): number {
+	return state === "running" ? 0 : tree.alive().length;
+}
 
 function serviceIdOf(service: Service | undefined) {
 	return service ? { serviceId: service.name } : {};

@@ -21,9 +21,43 @@ describe.skipIf(process.platform === "win32")("a service", () => {
 		});
 		await until(server, "one", ({ state }) => state === "backoff");
 		const refusal = await server.fails("process_start", { executable: "true" });
-		expect(refusal.code).toBe("CONCURRENT_LIMIT_EXCEEDED");
+		expect(refusal).toMatchObject({
+			code: "CONCURRENT_LIMIT_EXCEEDED",
+			message:
+				"Maximum concurrent processes reached: 1 are running (maxConcurrentProcesses); of these, services wait to be started again: one",
+			remediation: expect.stringContaining("process_stop_service"),
+			details: { running: 1, waitingServices: ["one"] },
+		});
 		await server.ok("process_stop_service", { serviceId: "one" });
 		await server.ok("process_start", { executable: "true" });
+	});
+
+	it("is not alone in that: a process of which only children live has one too, and process_list shows it", async () => {
+		await using server = await TestServer.start({
+			...CONFIG,
+			maxConcurrentProcesses: 1,
+		});
+		const { pid } = await server.ok("process_start", {
+			executable: "python3",
+			args: [
+				"-c",
+				"import subprocess; subprocess.Popen(['sleep', '600'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)",
+			],
+			waitFor: { exit: true },
+		});
+		const running = async () =>
+			(await server.ok("process_list", { state: "running" })).processes;
+		expect(await running()).toMatchObject([
+			{ pid, state: "stopped", exitCode: 0, leftBehind: 1 },
+		]);
+		const refusal = await server.fails("process_start", { executable: "true" });
+		expect(refusal.code).toBe("CONCURRENT_LIMIT_EXCEEDED");
+		await server.ok("process_terminate", { pid });
+		expect(await running()).toEqual([]);
+		const [ended] = (await server.ok("process_list", { state: "stopped" }))
+			.processes;
+		expect(ended.pid).toBe(pid);
+		expect(ended).not.toHaveProperty("leftBehind");
 	});
 
 	it("exists once, until it is over", async () => {

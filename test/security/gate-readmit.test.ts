@@ -67,10 +67,12 @@ describe.skipIf(process.platform === "win32")("what was admitted once", () => {
 			maxConcurrentProcesses: 1,
 		});
 		const admitted = await gate.admit(request);
-		const giveBack = admitted.keepPlace();
+		const keeper = { name: "web", isWaiting: () => true };
+		const giveBack = admitted.keepPlace(keeper);
 		admitted.release();
 		expect(await caught(gate.admit(request))).toMatchObject({
 			code: "CONCURRENT_LIMIT_EXCEEDED",
+			details: { waitingServices: ["web"] },
 		});
 		giveBack();
 		giveBack();

@@ -2,7 +2,7 @@ import { describe, expect, it } from "bun:test";
 import fc from "fast-check";
 import { type Config, configSchema } from "../../src/config/schema.ts";
 import { ProcessError } from "../../src/errors.ts";
-import { LaunchLedger, type Release } from "../../src/security/rate-limit.ts";
+import { LaunchLedger, type Place } from "../../src/security/rate-limit.ts";
 import { refusalOf } from "../support/policy-gate.ts";
 
 const MINUTE = 60_000;
@@ -18,7 +18,7 @@ function ledgerOf(limits: Partial<Config>) {
 describe("concurrency", () => {
 	it("is refused at the limit, and allowed again after a release", () => {
 		const { ledger } = ledgerOf({ maxConcurrentProcesses: 2 });
-		const releases = ["a", "b"].map((agent) => {
+		const places = ["a", "b"].map((agent) => {
 			ledger.checkConcurrency(agent);
 			return ledger.enter(agent);
 		});
@@ -29,13 +29,13 @@ describe("concurrency", () => {
 		expect(message).toStartWith("Maximum concurrent processes reached: 2 ");
 		expect(remediation).toContain("maxConcurrentProcesses");
 		expect(details).toEqual({ running: 2, key: "maxConcurrentProcesses" });
-		releases[0]?.();
+		places[0]?.release();
 		expect(() => ledger.checkConcurrency("c")).not.toThrow();
 	});
 
 	it("counts a release once", () => {
 		const { ledger } = ledgerOf({ maxConcurrentProcesses: 2 });
-		const release = ledger.enter("a");
+		const { release } = ledger.enter("a");
 		ledger.enter("a");
 		ledger.enter("a");
 		release();
@@ -51,7 +51,7 @@ describe("concurrency", () => {
 			maxConcurrentProcesses: 3,
 			maxConcurrentProcessesPerAgent: 1,
 		});
-		const release = ledger.enter("a");
+		const { release } = ledger.enter("a");
 		const { details, message } = refusalOf(() => ledger.checkConcurrency("a"));
 		expect(details).toEqual({
 			running: 1,
@@ -91,7 +91,7 @@ describe("concurrency", () => {
 						maxConcurrentProcesses: all,
 						maxConcurrentProcessesPerAgent: each,
 					});
-					let running: { agent: string; release: Release }[] = [];
+					let running: Place[] = [];
 					for (const { agent, end, which } of steps) {
 						const ending = end ? running[which % running.length] : undefined;
 						if (ending) {
@@ -104,7 +104,7 @@ describe("concurrency", () => {
 						if (!fits) expect(() => ledger.checkConcurrency(agent)).toThrow();
 						else {
 							ledger.checkConcurrency(agent);
-							running.push({ agent, release: ledger.enter(agent) });
+							running.push(ledger.enter(agent));
 						}
 					}
 				},
@@ -116,9 +116,9 @@ describe("concurrency", () => {
 describe("the total", () => {
 	it("counts launches that ended too", () => {
 		const { ledger } = ledgerOf({ maxTotalProcesses: 2 });
-		ledger.enter("a")();
+		ledger.enter("a").release();
 		expect(() => ledger.checkConcurrency("a")).not.toThrow();
-		ledger.enter("a")();
+		ledger.enter("a").release();
 		const { code, details, remediation } = refusalOf(() =>
 			ledger.checkConcurrency("b"),
 		);
