@@ -8,6 +8,7 @@ import {
 } from "../process/reader.ts";
 import { isToReturn } from "../supervision/restart.ts";
 import type { Service } from "../supervision/service.ts";
+import type { PastRun } from "../supervision/surroundings.ts";
 import { processOf, type Target } from "./target.ts";
 import type { ToolContext } from "./tool.ts";
 
@@ -39,7 +40,7 @@ export function readingOf(request: Request, context: ToolContext): Reading {
 	const current = processOf(request, context);
 	if (request.serviceId === undefined)
 		return {
-			...checked(current, request.cursor),
+			...checked(current, cursorOf(current, request.cursor, context)),
 			service: undefined,
 			run: undefined,
 			hasMore: false,
@@ -53,11 +54,50 @@ export function readingOf(request: Request, context: ToolContext): Reading {
 			run: service.run,
 			hasMore: false,
 		};
-	const match = /^(\d{1,9}):(.*)$/s.exec(request.cursor);
-	const run = Number(match?.[1]);
-	if (!match || run < 1 || run > service.run)
+	const { run, text } = partsOf(request.cursor);
+	if (run === undefined || run < 1 || run > service.run)
 		throw notOfService(request.cursor);
-	return followRuns(service, run, match[2] ?? "", request.stream, context);
+	return followRuns(service, run, text, request.stream, context);
+}
+
+/** The run that a cursor of a service names, and the place in its output. */
+function partsOf(cursor: string) {
+	const [, run, text] = /^(\d{1,9}):(.*)$/s.exec(cursor) ?? [];
+	return run === undefined || text === undefined
+		? { run: undefined, text: cursor }
+		: { run: Number(run), text };
+}
+
+/**
+ * The place that a cursor names in the output of one process; of a service's, only
+ * where it is of that process's run.
+ */
+function cursorOf(
+	process: ManagedProcess,
+	cursor: string | undefined,
+	{ services }: ToolContext,
+): string | undefined {
+	if (cursor === undefined) return undefined;
+	const { run, text } = partsOf(cursor);
+	const service = services.of(process);
+	if (run === undefined || (service && runOf(service, process) === run))
+		return text;
+	throw new ProcessError(
+		"INVALID_ARGUMENT",
+		`cursor: ${JSON.stringify(cursor.slice(0, 40))} is a service's, and not of the run that process ${process.pid} is`,
+		`Pass it with ${service ? `serviceId ${JSON.stringify(service.name)}` : "the serviceId that it was given for"} in place of pid, or leave it out to read from the start.`,
+		{ field: "cursor" },
+	);
+}
+
+/** Which of a service's processes one is; undefined where that is long ago. */
+function runOf(service: Service, process: ManagedProcess): number | undefined {
+	if (service.process === process) return service.run;
+	return service.past.find((each) => isOf(each, process))?.run;
+}
+
+function isOf(past: PastRun | undefined, process: ManagedProcess): boolean {
+	return past?.pid === process.pid && past.startedAt === process.startedAt;
 }
 
 /** Whether a service's latest process was read that has ended, and is to be followed by another one. */
@@ -97,12 +137,7 @@ function followRuns(
 ): Reading {
 	for (let run = first; run < service.run; run++) {
 		const past = service.past.find((each) => each.run === run);
-		const process = manager
-			.list()
-			.find(
-				({ pid, startedAt }) =>
-					pid === past?.pid && startedAt === past.startedAt,
-			);
+		const process = manager.list().find((each) => isOf(past, each));
 		// What was forgotten can't be read on.
 		if (!process) continue;
 		const reading = checked(process, run === first ? text : undefined);

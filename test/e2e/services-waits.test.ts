@@ -217,3 +217,37 @@ describe.skipIf(process.platform === "win32")(
 		});
 	},
 );
+
+describe.skipIf(process.platform === "win32")("a service's cursor", () => {
+	it("goes with the pid of its run too, and with no other", async () => {
+		await using server = await TestServer.start(CONFIG);
+		await startCrashed(server, SECOND_TIME, { backoffMs: 100 });
+		const first = await server.ok("process_get_output", {
+			serviceId,
+			cursor: "1:0.0",
+		});
+		const { pid } = await server.ok("process_wait", {
+			serviceId,
+			cursor,
+			pattern: "^[0-9]",
+		});
+		const rest = { pid: first.pid, cursor: "1:2.0" };
+		expect(await server.ok("process_get_output", rest)).toMatchObject({
+			stdout: "ot\n",
+			cursor: "5.0",
+		});
+		expect(
+			await server.ok("process_get_output", { pid, cursor: "2:1.0" }),
+		).toMatchObject({ stdout: expect.stringMatching(/^oot\n/) });
+		const of = (pid: number) =>
+			server.fails("process_get_output", { pid, cursor: "1:2.0" });
+		expect(await of(pid)).toMatchObject({
+			code: "INVALID_ARGUMENT",
+			message: `cursor: "1:2.0" is a service's, and not of the run that process ${pid} is`,
+			remediation: expect.stringContaining('serviceId "c"'),
+		});
+		const other = await server.ok("process_start", { executable: "python3" });
+		expect((await of(other.pid)).remediation).toContain("serviceId");
+		await server.ok("process_terminate", { pid: other.pid, force: true });
+	});
+});
