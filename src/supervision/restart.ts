@@ -162,11 +162,13 @@ export function retryAfter(
 			why: "it is not to be restarted (restartPolicy.enabled)",
 		};
 	const row = health >= resetAfterMs ? 0 : retries;
-	if (row >= maxRetries)
-		return {
-			kind: "give up",
-			why: `${row} restarts in a row did not help (restartPolicy.maxRetries)`,
-		};
+	if (row >= maxRetries) {
+		const why =
+			maxRetries === 0
+				? "it is not to be restarted"
+				: `${row} restart${row === 1 ? "" : "s"} in a row did not help`;
+		return { kind: "give up", why: `${why} (restartPolicy.maxRetries)` };
+	}
 	const delay = Math.min(backoffMs * 2 ** row, maxBackoffMs);
 	return { kind: "wait", delay, retries: row + 1 };
 }

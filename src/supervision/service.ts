@@ -147,6 +147,8 @@ export class Service<P extends Instance = ManagedProcess> {
 		this.#state = step.next;
 		if (before === "running" && step.next !== "running") this.#health?.stop();
 		if (before === "backoff") this.#backoff.end();
+		// Whoever asks for it leaves what went wrong behind; the history still tells.
+		if (event === "stop" || event === "restart") this.#failure = undefined;
 		if (isOver(step.next)) this.#giveUpPlace();
 		switch (step.action) {
 			case "launch":

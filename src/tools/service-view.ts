@@ -70,9 +70,7 @@ export const serviceView = z.object({
 			output: z.string().describe("The last that its process wrote."),
 		})
 		.optional()
-		.describe(
-			"Why it does not run: in backoff and when it has failed; of one stopped then, what it failed of before.",
-		),
+		.describe("Why it does not run: in backoff and when it has failed."),
 	history: z
 		.array(z.object({ run, pid, startTime, endedAt, exitCode, reason }))
 		.describe(

@@ -110,8 +110,13 @@ describe("a failure", () => {
 	it("is the end where restarts are off or none may be made", () => {
 		const off = retryAfter({ ...policy, enabled: false }, 0, 1e9);
 		expect(off).toMatchObject({ kind: "give up" });
-		expect(retryAfter({ ...policy, maxRetries: 0 }, 0, 1e9)).toMatchObject({
+		expect(retryAfter({ ...policy, maxRetries: 0 }, 0, 1e9)).toEqual({
 			kind: "give up",
+			why: "it is not to be restarted (restartPolicy.maxRetries)",
+		});
+		expect(retryAfter({ ...policy, maxRetries: 1 }, 1, 0)).toEqual({
+			kind: "give up",
+			why: "1 restart in a row did not help (restartPolicy.maxRetries)",
 		});
 	});
 });

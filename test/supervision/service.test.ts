@@ -229,6 +229,25 @@ describe("a restart", () => {
 		expect(test.places).toBe(0);
 	});
 
+	it.each([1, 0])(
+		"or a stop that is asked for leaves the failure to the history (retries: %d)",
+		async (maxRetries) => {
+			const test = new Supervised({ maxRetries });
+			const { service } = test;
+			await test.start();
+			await test.crash();
+			expect(service.failure).toBeDefined();
+			await test.stop();
+			expect([service.state, service.failure]).toEqual(["stopped", undefined]);
+			expect(service.past).toMatchObject([{ reason: "exited with code 1" }]);
+			await test.start();
+			await test.crash();
+			const isStarted = test.start();
+			expect([service.state, service.failure]).toEqual(["starting", undefined]);
+			await isStarted;
+		},
+	);
+
 	it("that is refused tells who asked, and goes on trying", async () => {
 		const test = new Supervised();
 		await test.start();
