@@ -150,7 +150,7 @@ export class Groups {
 		throw new ProcessError(
 			"GROUP_NOT_FOUND",
 			`Group ${JSON.stringify(id)} not found`,
-			"process_list shows the groups; process_create_group makes one.",
+			`process_list shows the groups; process_create_group makes one. Of more than ${MOST_GROUPS} the oldest in which nothing runs are forgotten.`,
 			{ groupId: id },
 		);
 	}

@@ -32,26 +32,33 @@ export const group = z.object({
 					),
 			}),
 		)
-		.describe("Its members, in the order in which they were added."),
+		.describe(
+			"Its members that are remembered, in the order in which they were added.",
+		),
 });
 
 /** Every group, as `group` shows it. */
 export function groupsOf(
 	groups: Groups,
-	{ monitor }: ProcessManager,
+	manager: ProcessManager,
 ): Promise<z.input<typeof group>[]> {
+	const { monitor } = manager;
+	// A pipeline's last stage keeps its place, but nobody can ask for it any more.
+	const known = new Set(manager.list());
 	const viewed = groups.list().map(async ({ id, name, pipeline, members }) => ({
 		groupId: id,
 		name,
 		pipeline,
 		members: await Promise.all(
-			members.map(async (process) => ({
-				pid: process.pid,
-				command: process.identity.command,
-				state: process.state,
-				...exitCodeOf(process),
-				...(pipeline && (await flowOf(process, groups, monitor))),
-			})),
+			members
+				.filter((process) => known.has(process))
+				.map(async (process) => ({
+					pid: process.pid,
+					command: process.identity.command,
+					state: process.state,
+					...exitCodeOf(process),
+					...(pipeline && (await flowOf(process, groups, monitor))),
+				})),
 		),
 	}));
 	return Promise.all(viewed);

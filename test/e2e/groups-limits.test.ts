@@ -4,6 +4,7 @@ import type { ConfigInput } from "../../src/config/schema.ts";
 import { linesOf } from "../support/audit.ts";
 import {
 	type Action,
+	eventually,
 	isAlive,
 	type Success,
 	TestServer,
@@ -39,6 +40,30 @@ const groupIds = async (server: TestServer): Promise<string[]> =>
 	(await server.ok("process_list")).groups.map(
 		({ groupId }: Success) => groupId,
 	);
+
+describe.each([false, true])("a group (pipeline: %p)", (pipeline) => {
+	it("lists no member that is forgotten", async () => {
+		await using server = await TestServer.start({
+			...CONFIG,
+			maxFinishedProcesses: 1,
+		});
+		const group = { name: "g", pipeline };
+		const { groupId } = await server.ok("process_create_group", group);
+		const forgotten = await startIn(server, groupId, "true");
+		await server.waitForEnd(forgotten);
+		const members = async () =>
+			(await server.ok("process_list")).groups[0].members;
+		expect(await members()).toMatchObject([{ pid: forgotten }]);
+		const { pid } = await server.ok("process_start", { executable: "true" });
+		await eventually(async () => {
+			const { processes } = await server.ok("process_list");
+			return processes.length === 1 && processes[0].pid === pid
+				? true
+				: undefined;
+		}, "the first one to be forgotten");
+		expect(await members()).toEqual([]);
+	});
+});
 
 describe("the hundredth and first group", () => {
 	it("takes the place of the oldest one in which nothing runs", async () => {
