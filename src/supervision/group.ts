@@ -138,7 +138,7 @@ export class Groups {
 
 	#join(from: ManagedProcess, to: ManagedProcess, isPiped: boolean): void {
 		const joint = isPiped
-			? new KernelPassage(to)
+			? new KernelPassage(from, to)
 			: new Joint(from, to, this.manager.config);
 		this.#joints.set(from, joint);
 		void joint.done.then(() => this.manager.journal.passed(to, from, joint));

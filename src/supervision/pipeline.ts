@@ -82,13 +82,23 @@ export interface Passage {
 
 /** What passes by a kernel pipe between two children; the server has no part in it. */
 export class KernelPassage implements Passage {
-	readonly flow = "piped";
 	readonly bytes = undefined;
 	readonly reason = undefined;
 	readonly done: Promise<void>;
 
-	constructor(to: ManagedProcess) {
+	constructor(
+		private readonly from: ManagedProcess,
+		private readonly to: ManagedProcess,
+	) {
 		this.done = to.ended;
+	}
+
+	/** As their ends tell it: who writes to a reader that has ended finds a broken pipe. */
+	get flow(): Flow {
+		const [left, taken] = [this.from.termination, this.to.termination];
+		if (left?.signal === "SIGPIPE") return "broken";
+		if (this.from.tree.alive().length > 0) return taken ? "broken" : "piped";
+		return left && taken && taken.endedAt < left.endedAt ? "broken" : "ended";
 	}
 }
 

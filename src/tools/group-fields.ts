@@ -22,13 +22,13 @@ export const group = z.object({
 					.int()
 					.optional()
 					.describe(
-						"In a pipeline: bytes that the next stage has taken. With flow piped, which the server does not see: all that this stage and its children wrote, files too, less its stderr, as last seen (once a second) if it has ended; absent where unknown.",
+						"In a pipeline: bytes that the next stage has taken. With flow piped, which the server does not see: all that this stage and its children wrote, files too, less its stderr; absent where unknown, as once such a stage has ended.",
 					),
 				flow: z
 					.enum(["waiting", "held", ...FLOWS])
 					.optional()
 					.describe(
-						"In a pipeline, of its output. piped: by the system's own pipe. waiting: no next stage yet. held: and no more is read until one comes, or its output is read. passing. ended: all was passed. broken: the next stage took no more. refused: by the policy (blockBinaryStdin).",
+						"In a pipeline, of its output. piped: by the system's own pipe. waiting: no next stage yet. held: and no more is read until one comes, or its output is read. passing. ended: all was passed (of piped, as far as the ends of both tell). broken: the next stage took no more. refused: by the policy (blockBinaryStdin).",
 					),
 			}),
 		)
@@ -81,7 +81,10 @@ async function flowOf(
 	const joint = groups.jointOf(process);
 	if (joint) {
 		const { flow, bytes } = joint;
-		const bytesPassed = bytes ?? (await written(process, monitor));
+		// The system's count is no more than what was seen last; of what has ended it says nothing.
+		const isCounted = flow === "piped";
+		const bytesPassed =
+			bytes ?? (isCounted ? await written(process, monitor) : undefined);
 		return { flow, ...(bytesPassed !== undefined && { bytesPassed }) };
 	}
 	const flow = process.stdout.isFull ? "held" : "waiting";

@@ -11,6 +11,7 @@ import { withPlace } from "../security/place.ts";
 import type { Group } from "../supervision/group.ts";
 import { checkAllowed, endingFields, manner, survivors } from "./ending.ts";
 import { groupId, pid } from "./fields.ts";
+import { whileTelling } from "./progress.ts";
 import { defineTool } from "./tool.ts";
 
 export const processCreateGroup = defineTool({
@@ -82,7 +83,8 @@ export const processTerminateGroup = defineTool({
 			.describe("Members that this call ended."),
 		survivors,
 	}),
-	async run({ groupId, force, timeout }, { manager, groups, agent, ask }) {
+	async run({ groupId, force, timeout }, context) {
+		const { manager, groups, agent, ask } = context;
 		const group = groups.get(groupId);
 		return groups.whileEnding(groupId, async () => {
 			const members = group.members.filter((member) => member.lives);
@@ -93,7 +95,12 @@ export const processTerminateGroup = defineTool({
 				manager.journal.refusedGroup(agent, error);
 				throw withPlace(error, manager.gate.policy);
 			}
-			const ended = await endAll(members, manager, force, timeout);
+			const ended = await whileTelling(
+				timeout,
+				context,
+				() => `${members.filter(({ lives }) => lives).length} still live`,
+				() => endAll(members, manager, force, timeout),
+			);
 			return { groupId, ...ended };
 		});
 	},

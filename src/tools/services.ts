@@ -11,6 +11,7 @@ import {
 } from "./ending.ts";
 import { exitCode, pid } from "./fields.ts";
 import { launchFields } from "./launch.ts";
+import { latestLine, whileTelling } from "./progress.ts";
 import { serviceId } from "./target.ts";
 import { defineTool } from "./tool.ts";
 
@@ -148,8 +149,12 @@ export const processStopService = defineTool({
 	async run({ serviceId, force, timeout }, context) {
 		const service = context.services.get(serviceId);
 		await allowedToEnd(service.process, force, context);
-		const outcome = await service.stop(
-			manner(context, "process_stop_service", force, timeout),
+		const outcome = await whileTelling(
+			timeout,
+			context,
+			() => newsOf(service),
+			() =>
+				service.stop(manner(context, "process_stop_service", force, timeout)),
 		);
 		const ended = service.process?.termination;
 		if (!ended && outcome) throw stillAlive(service, outcome.survivors);
@@ -180,9 +185,15 @@ export const processRestartService = defineTool({
 			await allowedToEnd(service.process, false, context);
 		// What is over is admitted anew, and counted then.
 		if (!isOver(service.state)) context.manager.gate.countRestart();
-		const process = await service.restart(
-			manner(context, "process_restart_service", false, RESTART_GRACE),
-			context.ask,
+		const process = await whileTelling(
+			RESTART_GRACE,
+			context,
+			() => newsOf(service),
+			() =>
+				service.restart(
+					manner(context, "process_restart_service", false, RESTART_GRACE),
+					context.ask,
+				),
 		);
 		return { serviceId, pid: process.pid, restarts: service.run - 1 };
 	},
@@ -190,6 +201,10 @@ export const processRestartService = defineTool({
 
 /** Milliseconds that a service gets to end before it is killed to be restarted. */
 const RESTART_GRACE = 5000;
+
+function newsOf({ process }: Service): string {
+	return process ? latestLine(process) : "";
+}
 
 function stillAlive({ name }: Service, survivors: readonly number[]) {
 	return new ProcessError(

@@ -9,6 +9,7 @@ import {
 	terminationReason,
 } from "./ending.ts";
 import { exitCode, pid } from "./fields.ts";
+import { latestLine, whileTelling } from "./progress.ts";
 import { defineTool } from "./tool.ts";
 
 export const processTerminate = defineTool({
@@ -42,9 +43,14 @@ export const processTerminate = defineTool({
 		// Who ends a service's process wants it ended, and not back.
 		const service = services.of(process);
 		const isCurrent = service?.process === process;
-		const stopped = isCurrent ? await service.stop(how) : undefined;
-		const { reason, survivors } =
-			stopped ?? (await manager.terminate(process, how));
+		const { reason, survivors } = await whileTelling(
+			timeout,
+			context,
+			() => latestLine(process),
+			async () =>
+				(isCurrent ? await service.stop(how) : undefined) ??
+				manager.terminate(process, how),
+		);
 		const { termination } = process;
 		if (!termination) {
 			throw new ProcessError(

@@ -154,15 +154,20 @@ describe.skipIf(process.platform !== "linux")(
 			const groupId = await pipeline(server);
 			const yes = await stage(server, groupId, "yes");
 			const sleep = await stage(server, groupId, "sleep", "60");
-			const written = async () => {
+			const first = async () => {
 				const { groups } = await server.ok("process_list");
-				return groups[0].members[0].bytesPassed;
+				return groups[0].members[0];
 			};
-			await eventually(async () => (await written()) > 0 || undefined, "bytes");
-			expect(await written()).toBeLessThan(2 * 2 ** 20);
+			const { bytesPassed, flow } = await eventually(async () => {
+				const member = await first();
+				return member.bytesPassed > 0 ? member : undefined;
+			}, "bytes");
+			expect(bytesPassed).toBeLessThan(2 * 2 ** 20);
+			expect(flow).toBe("piped");
 			expect(
 				await server.ok("process_terminate_group", { groupId }),
 			).toMatchObject({ terminatedPids: [yes, sleep], survivors: [] });
+			expect((await first()).flow).not.toBe("piped");
 		});
 
 		it("reads its end where one that wrote nothing ends, or closes its output", async () => {

@@ -187,6 +187,55 @@ describe("process_terminate", () => {
 	});
 });
 
+describe("progress", () => {
+	const stubborn = {
+		executable: PYTHON,
+		args: [
+			"-uc",
+			"import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('deaf')\nwhile True: signal.pause()",
+		],
+	};
+
+	it.each([
+		["process_terminate", "deaf"],
+		["process_terminate_group", "1 still live"],
+		["process_stop_service", "deaf"],
+	])("is told every second by %s", async (name, message) => {
+		await using server = await TestServer.start({
+			...CONFIG,
+			argumentValidation: "literal",
+		});
+		const serviceId = "s";
+		const target: Record<string, unknown> = {};
+		if (name === "process_stop_service") {
+			const service = { ...stubborn, name: serviceId };
+			await server.ok("process_start_service", service);
+			const wait = { serviceId, pattern: "deaf" };
+			await server.ok("process_wait", wait);
+			target.serviceId = serviceId;
+		} else {
+			const group = await server.ok("process_create_group", { name: "g" });
+			const { groupId } = group;
+			const { pid } = await server.ok("process_start", {
+				...stubborn,
+				groupId,
+				waitFor: { pattern: "deaf" },
+			});
+			Object.assign(
+				target,
+				name === "process_terminate" ? { pid } : { groupId },
+			);
+		}
+		const news: unknown[] = [];
+		await server.client.callTool(
+			{ name, arguments: { ...target, timeout: 2500 } },
+			undefined,
+			{ onprogress: (progress) => news.push(progress) },
+		);
+		expect(news[0]).toMatchObject({ total: 2500, message });
+	});
+});
+
 it("the fixture of these tests ignores what it says it ignores", async () => {
 	await using server = await TestServer.start(CONFIG);
 	const { pid } = await startTree(server, "ignore-signals.py");
