@@ -82,6 +82,14 @@ export function systemCode(error: unknown): string | undefined {
 	return typeof error.code === "string" ? error.code : undefined;
 }
 
+/** Codes of the system's that say so; see `isExhaustion`. */
+export const EXHAUSTED: ReadonlySet<string> = new Set(["EMFILE", "ENFILE"]);
+
+/** Whether an error says nothing of a file, but that this process or the system can open no more. */
+export function isExhaustion(error: unknown): boolean {
+	return EXHAUSTED.has(systemCode(error) ?? "");
+}
+
 /** A text cut to `limit` characters, with the number of those that are missing. */
 export function shorten(text: string, limit: number): string {
 	const more = text.length - limit;

@@ -1,5 +1,5 @@
 import { closeSync, openSync, readFileSync, readSync } from "node:fs";
-import { systemCode } from "../errors.ts";
+import { isExhaustion, systemCode } from "../errors.ts";
 
 /** Kept for when this process has no other left: what can't be looked at would seem to have ended. */
 let spare: number | undefined;
@@ -68,8 +68,4 @@ const ABSENT = ["ENOENT", "ESRCH", "ENODEV", "ENOTDIR", "EACCES", "EPERM"];
 
 function isAbsence(error: unknown): boolean {
 	return ABSENT.includes(systemCode(error) ?? "");
-}
-
-function isExhaustion(error: unknown): boolean {
-	return ["EMFILE", "ENFILE"].includes(systemCode(error) ?? "");
 }

@@ -1,5 +1,5 @@
 import { existsSync, statSync } from "node:fs";
-import { messageOf, ProcessError, systemCode } from "../errors.ts";
+import { EXHAUSTED, messageOf, ProcessError, systemCode } from "../errors.ts";
 import type { Admitted } from "../security/gate.ts";
 import { interpreterOf } from "../security/script.ts";
 
@@ -48,7 +48,7 @@ export function launchFailure(
 function explain(code: string, path: string): string | undefined {
 	if (code === "ENOEXEC")
 		return `${path} is neither a program for this machine nor a script with a #! line`;
-	if (code === "EMFILE" || code === "ENFILE") return "too many open files";
+	if (EXHAUSTED.has(code)) return "too many open files";
 	if (code === "EAGAIN") return "the system's limit of processes is reached";
 	if (code !== "ENOENT") return undefined;
 	const interpreter = interpreterOf(path);

@@ -2,6 +2,7 @@ import { accessSync, constants, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import type { Config } from "../config/schema.ts";
 import { ProcessError, violation } from "../errors.ts";
+import { absence } from "./absence.ts";
 
 const CASELESS = process.platform === "win32" || process.platform === "darwin";
 
@@ -102,8 +103,8 @@ function realDirectory(path: string): string | undefined {
 		if (!statSync(real).isDirectory()) return undefined;
 		accessSync(real, constants.X_OK);
 		return real;
-	} catch {
-		return undefined;
+	} catch (error) {
+		return absence(error);
 	}
 }
 

@@ -6,6 +6,7 @@ import {
 	statSync,
 } from "node:fs";
 import { delimiter, isAbsolute, join, posix, resolve, win32 } from "node:path";
+import { absence } from "./absence.ts";
 
 const WINDOWS = process.platform === "win32";
 
@@ -100,8 +101,8 @@ function identify(requested: string, found: string): Executable | undefined {
 		const real = realpathSync.native(found);
 		const print = real === found ? printOf(info) : fingerprint(real);
 		return { requested, found, real, ...print };
-	} catch {
-		return undefined;
+	} catch (error) {
+		return absence(error);
 	}
 }
 
