@@ -95,7 +95,7 @@ export class Groups {
 				"Make another group.",
 			);
 		const last = group.members.at(-1);
-		if (last && !isPiped) checkCanFeed(last);
+		if (last && !isPiped) checkCanFeed(last, this.manager.config);
 	}
 
 	/**

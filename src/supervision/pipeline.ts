@@ -16,7 +16,10 @@ export const FLOWS = [
 ] as const;
 export type Flow = (typeof FLOWS)[number];
 
-type InputPolicy = Pick<Config, "allowStdinInput" | "blockBinaryStdin">;
+type InputPolicy = Pick<
+	Config,
+	"allowStdinInput" | "blockBinaryStdin" | "allowOutputCapture"
+>;
 
 /**
  * Refuses pipelines where agents may not write to processes: what feeds one
@@ -29,14 +32,19 @@ export function checkPipelinesAllowed(config: InputPolicy): void {
 }
 
 /** @throws ProcessError OUTPUT_NOT_CAPTURED or PIPELINE_DATA_LOST where nothing can follow a stage */
-export function checkCanFeed(process: ManagedProcess): void {
+export function checkCanFeed(
+	process: ManagedProcess,
+	{ allowOutputCapture }: Pick<Config, "allowOutputCapture">,
+): void {
 	const { pid, captured, stdout } = process;
 	if (process.pipedTo !== undefined) throw pipedAway(process);
 	if (!captured) {
 		throw new ProcessError(
 			"OUTPUT_NOT_CAPTURED",
 			`Output of process ${pid} is discarded, so it can't feed the next stage`,
-			"Start it anew with captureOutput: true.",
+			allowOutputCapture
+				? "Start it anew with captureOutput: true."
+				: "The user's policy discards output (allowOutputCapture), so that nothing can feed another process.",
 			{ pid },
 		);
 	}
@@ -44,7 +52,7 @@ export function checkCanFeed(process: ManagedProcess): void {
 	throw new ProcessError(
 		"PIPELINE_DATA_LOST",
 		`The first ${stdout.start} bytes of the output of process ${pid} are no longer kept, so the next stage can't have them`,
-		"Start it anew with groupId: then its output waits for the next stage. Or the user raises maxOutputBufferSize.",
+		"Start it anew with groupId and without waitFor: then its output waits for the next stage. Or the user raises maxOutputBufferSize.",
 		{ pid, dropped: stdout.start },
 	);
 }
@@ -54,7 +62,7 @@ export function pipedAway({ pid, pipedTo }: ManagedProcess): ProcessError {
 	return new ProcessError(
 		"OUTPUT_NOT_CAPTURED",
 		`Standard output of process ${pid} was not captured: it feeds process ${pipedTo} through a pipe`,
-		"Read the last stage's output, or stream: stderr of this one. To read in between, add stages with process_add_to_group.",
+		"Read the last stage's output, or this one's standard error (process_get_output with stream: stderr). To read in between, add stages with process_add_to_group.",
 		{ pid, pipedTo },
 	);
 }
@@ -116,7 +124,7 @@ export class Joint implements Passage {
 		readonly to: ManagedProcess,
 		config: InputPolicy,
 	) {
-		checkCanFeed(from);
+		checkCanFeed(from, config);
 		const input = openInput(to);
 		to.fedBy = from.pid;
 		from.stdout.keep().claim();

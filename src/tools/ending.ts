@@ -100,7 +100,7 @@ export function checkAllowed(
 		`${key === "allowForcedTermination" ? "Forced termination" : "Termination"} is not allowed (${key})`,
 		key === "allowForcedTermination"
 			? "Terminate without force; or the user sets allowForcedTermination to true."
-			: `Wait for the process to end; or the user sets ${key} to true.`,
+			: `${key === "allowGroupTermination" ? "End each member with process_terminate" : "Wait for the process to end"}; or the user sets ${key} to true.`,
 		{ key },
 	);
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { resourceLimits } from "../config/fields.ts";
+import type { Config } from "../config/schema.ts";
 import { ProcessError } from "../errors.ts";
 import type { ManagedProcess } from "../process/process.ts";
 import type { Group } from "../supervision/group.ts";
@@ -123,7 +124,8 @@ export const processStart = defineTool({
 	async run({ waitFor, ...input }, context) {
 		const { manager, groups, agent, ask, signal } = context;
 		const capture = input.captureOutput ?? manager.config.allowOutputCapture;
-		if (waitFor && needsOutput(waitFor) && !capture) throw nothingToWaitFor();
+		if (waitFor && needsOutput(waitFor) && !capture)
+			throw nothingToWaitFor(manager.config);
 		const wanted = waitFor && prepare(waitFor, "waitFor.");
 		const group =
 			input.groupId === undefined ? undefined : groups.checkOpen(input.groupId);
@@ -186,11 +188,15 @@ async function enter(
 	}
 }
 
-function nothingToWaitFor(): ProcessError {
+function nothingToWaitFor({
+	allowOutputCapture,
+}: Pick<Config, "allowOutputCapture">): ProcessError {
 	return new ProcessError(
 		"OUTPUT_NOT_CAPTURED",
 		"waitFor: patterns and idleMs need output, and it is not captured",
-		"Start it with captureOutput: true, or wait for exit or a port.",
+		allowOutputCapture
+			? "Start it with captureOutput: true, or wait for exit or a port."
+			: "The user's policy discards output (allowOutputCapture): wait for exit or a port.",
 		{ field: "waitFor" },
 	);
 }

@@ -205,3 +205,82 @@ describe("ten thousand refused launches", () => {
 			expect(resident() - before).toBeLessThan(32);
 	}, 120_000);
 });
+
+describe.skipIf(process.platform === "win32")("what to do instead", () => {
+	it("is nothing that the policy refuses, where it discards output", async () => {
+		await using server = await TestServer.start({
+			allowedExecutables: ["echo", "cat"],
+			allowOutputCapture: false,
+		});
+		const refusal = await server.fails("process_start", {
+			executable: "echo",
+			waitFor: { pattern: "x" },
+		});
+		expect(refusal.code).toBe("OUTPUT_NOT_CAPTURED");
+		expect(refusal.remediation).toContain("(allowOutputCapture)");
+		const { groupId } = await server.ok("process_create_group", {
+			name: "lines",
+			pipeline: true,
+		});
+		await server.ok("process_start", { executable: "echo", groupId });
+		const second = await server.fails("process_start", {
+			executable: "cat",
+			groupId,
+		});
+		expect(second.code).toBe("OUTPUT_NOT_CAPTURED");
+		expect(second.remediation).toContain("(allowOutputCapture)");
+	});
+
+	it("works, where groups may not be ended", async () => {
+		await using server = await TestServer.start({
+			allowedExecutables: ["sleep"],
+			allowGroupTermination: false,
+		});
+		const { groupId } = await server.ok("process_create_group", { name: "g" });
+		const { pid } = await server.ok("process_start", {
+			executable: "sleep",
+			args: ["60"],
+			groupId,
+		});
+		const refusal = await server.fails("process_terminate_group", { groupId });
+		expect(refusal.remediation).toContain("process_terminate;");
+		await server.ok("process_terminate", { pid });
+	});
+
+	it("is to start a stage again in another way, where its output was read before the next one came", async () => {
+		await using server = await TestServer.start({
+			allowedExecutables: ["seq", "wc"],
+			maxOutputBufferSize: 4096,
+		});
+		const { groupId } = await server.ok("process_create_group", {
+			name: "lines",
+			pipeline: true,
+		});
+		const args = ["30000"];
+		await server.ok("process_start", {
+			executable: "seq",
+			args,
+			groupId,
+			waitFor: { exit: true },
+		});
+		const wc = { executable: "wc", args: ["-l"] };
+		const refusal = await server.fails("process_start", { ...wc, groupId });
+		expect(refusal.code).toBe("PIPELINE_DATA_LOST");
+		expect(refusal.remediation).toContain("without waitFor");
+		const again = await server.ok("process_create_group", {
+			name: "again",
+			pipeline: true,
+		});
+		await server.ok("process_start", {
+			executable: "seq",
+			args,
+			groupId: again.groupId,
+		});
+		const { stdout } = await server.ok("process_start", {
+			...wc,
+			groupId: again.groupId,
+			waitFor: { exit: true },
+		});
+		expect(stdout.trim()).toBe("30000");
+	});
+});
