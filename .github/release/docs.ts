@@ -1,5 +1,6 @@
 /** The tables of README.md, whose one source is the code. */
 import { z } from "zod";
+import { withoutNumberBounds } from "../../src/config/json-schema.ts";
 import { sections } from "../../src/config/sections.ts";
 import { tools } from "../../src/tools/index.ts";
 
@@ -33,6 +34,9 @@ interface Property {
 	readonly items?: Property;
 	readonly properties?: Readonly<Record<string, Property>>;
 	readonly required?: readonly string[];
+	readonly minimum?: number;
+	readonly exclusiveMinimum?: number;
+	readonly maximum?: number;
 }
 
 function configurationTables(): string {
@@ -40,10 +44,11 @@ function configurationTables(): string {
 		.map(([theme, shape]) => {
 			const { properties = {} } = z.toJSONSchema(z.object(shape), {
 				io: "input",
+				override: withoutNumberBounds,
 			}) as Property;
 			const rows = Object.entries(properties).map(
 				([name, property]) =>
-					`| \`${name}\` | ${defaultOf(property)} | ${cell(property.description ?? "")} |`,
+					`| \`${name}\` | ${defaultOf(property)} | ${cell(`${property.description ?? ""}${leastOf(property)}`)} |`,
 			);
 			return [
 				`**${theme}**\n`,
@@ -66,12 +71,7 @@ function toolTables(): string {
 	return tools
 		.map((tool) => {
 			const { name, description, inputSchema, outputSchema } = tool.listing();
-			const input = inputSchema as Property;
-			const required = input.required ?? [];
-			const rows = Object.entries(input.properties ?? {}).map(
-				([field, property]) =>
-					`| \`${field}\`${required.includes(field) ? " (required)" : ""} | ${typeOf(property)} | ${property.default === undefined ? "" : defaultOf(property)} | ${cell(property.description ?? "")} |`,
-			);
+			const rows = inputRows(inputSchema as Property);
 			const results = Object.keys(
 				(outputSchema as Property).properties ?? {},
 			).filter((field) => field !== "status");
@@ -93,10 +93,38 @@ function toolTables(): string {
 		.join("\n");
 }
 
-function typeOf({ type, enum: values, items }: Property): string {
+/** A row for each input, and for each part of one. */
+function inputRows(input: Property, prefix = ""): string[] {
+	const required = input.required ?? [];
+	return Object.entries(input.properties ?? {}).flatMap(([field, property]) => [
+		`| \`${prefix}${field}\`${required.includes(field) ? " (required)" : ""} | ${typeOf(property)} | ${property.default === undefined ? "" : defaultOf(property)} | ${cell(property.description ?? "")} |`,
+		...inputRows(property, `${prefix}${field}.`),
+	]);
+}
+
+function typeOf(property: Property): string {
+	const { type, enum: values, items, anyOf } = property;
+	if (anyOf) return anyOf.map(typeOf).join(" or ");
 	if (values) return values.map((value) => `\`${String(value)}\``).join(", ");
 	if (type === "array" && items) return `list of ${typeOf(items)}s`;
-	return String(type ?? "any");
+	const types = [type ?? "any"].flat().join(" or ");
+	return [types, rangeOf(property)].filter(Boolean).join(", ");
+}
+
+/** What a number has to be, in words; empty where that is any. */
+function rangeOf({ minimum, exclusiveMinimum, maximum }: Property): string {
+	if (minimum !== undefined && maximum !== undefined)
+		return `${minimum} to ${maximum}`;
+	return [
+		...(minimum !== undefined ? [`at least ${minimum}`] : []),
+		...(exclusiveMinimum !== undefined ? [`above ${exclusiveMinimum}`] : []),
+		...(maximum !== undefined ? [`at most ${maximum}`] : []),
+	].join(", ");
+}
+
+/** The least that a setting can be, where it does not go without saying. */
+function leastOf({ minimum = 0 }: Property): string {
+	return minimum > 1 ? ` At least ${minimum}.` : "";
 }
 
 /** Text that doesn't end its cell. */
