@@ -105,7 +105,7 @@ function write(found: Client, entry: Entry, force: boolean): string {
 				return `${path} has it already.\n`;
 			case "taken":
 				throw new EntryError(
-					"it has another server of that name; --force replaces it",
+					"it has an entry of that name with another command or other arguments; --force replaces it",
 				);
 			case "added": {
 				const backup = replaceTextFile(file, addition.text);
