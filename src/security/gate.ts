@@ -21,7 +21,6 @@ import {
 import {
 	argv0Of,
 	innerOf,
-	isPassed,
 	judge,
 	type Passed,
 	requireSame,
@@ -187,7 +186,7 @@ export class Gate {
 	explain(request: LaunchRequest, canAsk = true): Explanation {
 		const attempt = this.#attempt(request);
 		const layers = explainLayers(attempt);
-		const asks = isPassed(attempt) && this.#needsApproval(attempt);
+		const asks = this.#needsApproval(attempt);
 		return conclude(attempt, layers, closingWords(asks, canAsk, this.audit));
 	}
 

@@ -49,7 +49,7 @@ function judgeCheck({ executable, args }: CheckRequest, of: Passed): Passed {
 	}
 }
 
-export function isPassed(attempt: Attempt): attempt is Passed {
+function isPassed(attempt: Attempt): attempt is Passed {
 	const { executable, built, cwd, limits } = attempt;
 	return [executable, built, cwd, limits].every((part) => part !== undefined);
 }

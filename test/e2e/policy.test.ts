@@ -54,6 +54,35 @@ describe("process_check_policy", () => {
 		expect((await server.ok("process_list")).processes).toEqual([]);
 	});
 
+	it.each([
+		["asked", { onAsk: () => "decline" as const }, "ask"],
+		["not asked, as the client can't", {}, "refuse"],
+	] as const)(
+		"says that the user is %s, whatever another layer says",
+		async (_, client, verdict) => {
+			await using server = await TestServer.start(
+				{
+					allowedExecutables: ["echo", "no-such-program"],
+					requireConfirmation: true,
+				},
+				client,
+			);
+			for (const launch of [
+				{ executable: "echo" },
+				{ executable: "echo", cwd: "/no/such/place" },
+				{ executable: "echo", env: { A: "$(x)" } },
+				{ executable: "no-such-program" },
+				{ executable: "ls" },
+			]) {
+				const { layers } = await server.ok("process_check_policy", launch);
+				expect([launch, layers.at(-1)]).toMatchObject([
+					launch,
+					{ layer: "confirmation", verdict },
+				]);
+			}
+		},
+	);
+
 	it("agrees with process_start", async () => {
 		await using server = await TestServer.start({
 			allowedExecutables: ["true", "env"],
