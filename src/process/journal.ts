@@ -16,6 +16,11 @@ export type Entry = Pick<AuditEvent, "level" | "operation" | "result"> &
 export class Journal {
 	constructor(private readonly audit: AuditLog) {}
 
+	/** @throws ProcessError INTERNAL_ERROR where a record could not even be kept for later */
+	requireRoom(): void {
+		this.audit.requireRoom();
+	}
+
 	/** @param isDetail it is of no interest but to who wants every detail */
 	started(process: ManagedProcess, isDetail = false): void {
 		this.#write(process, {

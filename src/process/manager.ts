@@ -207,6 +207,7 @@ export class ProcessManager {
 	): Promise<number> {
 		try {
 			checkInput(this.config, bytes);
+			this.journal.requireRoom();
 		} catch (error) {
 			this.journal.refused(process, "stdin", error);
 			throw withPlace(error, this.gate.policy);

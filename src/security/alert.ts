@@ -129,7 +129,9 @@ export function alertingLog(log: AuditLog, sender: AlertSender): AuditLog {
 			}
 			log.record(event);
 		},
+		commit: (event) => log.commit(event),
 		problem: () => log.problem(),
+		requireRoom: () => log.requireRoom(),
 		close: () => log.close(),
 	};
 }

@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Config } from "../config/schema.ts";
-import { messageOf, ProcessError, shorten } from "../errors.ts";
+import { diagnose, messageOf, ProcessError, shorten } from "../errors.ts";
 import { LogFile } from "./log-file.ts";
 import { maskArguments, maskText } from "./mask.ts";
 import { quote } from "./quote.ts";
@@ -26,17 +26,31 @@ export interface AuditEvent {
 
 /** Takes records of what the server does. */
 export interface AuditLog {
-	/** @throws ProcessError INTERNAL_ERROR where the record can't be kept */
+	/**
+	 * Records what happened. What can't be written is kept, and written when it can be.
+	 *
+	 * @throws ProcessError INTERNAL_ERROR where it can't be written now
+	 */
 	record(event: AuditEvent): void;
-	/** Why records can't be kept, as `record` throws it; asking keeps none and makes no file. */
+	/**
+	 * Records what must not happen unless all before it is written.
+	 *
+	 * @throws ProcessError INTERNAL_ERROR where it must not happen
+	 */
+	commit(event: AuditEvent): void;
+	/** Why records can't be written, as `record` throws it; asking adds none and makes no file. */
 	problem(): ProcessError | undefined;
+	/** @throws ProcessError INTERNAL_ERROR where a record could not even be kept for later */
+	requireRoom(): void;
 	close(): void;
 }
 
 /** The log of a user who wants none. */
 export const noAuditLog: AuditLog = {
 	record() {},
+	commit() {},
 	problem: () => undefined,
+	requireRoom() {},
 	close() {},
 };
 
@@ -48,6 +62,11 @@ export function hashOf(json: string): string {
 	return new Bun.CryptoHasher("sha256").update(json).digest("hex");
 }
 
+/** Characters of records that wait to be written; what comes then is counted. */
+const MOST_WAITING = 4 * 2 ** 20;
+/** Milliseconds after which what waits is tried again. */
+const RETRY = 1000;
+
 /**
  * An append-only file of one JSON object a line. Each record's hash covers the
  * record and, through `prev`, all before it since the server's start, so that a
@@ -58,6 +77,12 @@ export class AuditFile implements AuditLog {
 	#seq = 0;
 	#prev = FIRST;
 	readonly #threshold: number;
+	/** Lines that are not in the file yet, oldest first, and their characters. */
+	readonly #waiting: string[] = [];
+	#length = 0;
+	/** Records that there was no room for, after those that wait. */
+	#lost = 0;
+	#retry: ReturnType<typeof setTimeout> | undefined;
 
 	constructor(
 		readonly path: string,
@@ -75,6 +100,50 @@ export class AuditFile implements AuditLog {
 			this.#write(() => this.#file.open());
 			return;
 		}
+		if (this.#length >= MOST_WAITING) this.#lost++;
+		else this.#add(event);
+		this.#write(() => this.#writeAll());
+	}
+
+	commit(event: AuditEvent): void {
+		if (this.#waiting.length > 0) this.#write(() => this.#writeAll());
+		this.record(event);
+	}
+
+	problem(): ProcessError | undefined {
+		return this.#problemOf(() => {
+			if (this.#waiting.length > 0) this.#writeAll();
+			else this.#file.requireWritable();
+		});
+	}
+
+	requireRoom(): void {
+		if (this.#length >= MOST_WAITING) this.#write(() => this.#writeAll());
+	}
+
+	close(): void {
+		if (this.#waiting.length > 0) this.#problemOf(() => this.#writeAll());
+		clearTimeout(this.#retry);
+		this.#retry = undefined;
+		const lost = this.#waiting.length + this.#lost;
+		if (lost > 0)
+			diagnose(`${lost} audit records could not be written: ${this.path}`);
+		this.#file.close();
+	}
+
+	#add(event: AuditEvent): void {
+		if (this.#lost > 0) this.#addLost();
+		this.#seal(event);
+	}
+
+	/** The place of those that there was no room for. */
+	#addLost(): void {
+		const reason = `${this.#lost} records could not be written, nor kept until they could be`;
+		this.#lost = 0;
+		this.#seal({ level: "error", operation: "audit", result: "lost", reason });
+	}
+
+	#seal(event: AuditEvent): void {
 		const record = {
 			timestamp: this.now().toISOString(),
 			...masked(event),
@@ -83,13 +152,36 @@ export class AuditFile implements AuditLog {
 		};
 		const hash = hashOf(JSON.stringify(record));
 		const line = JSON.stringify({ ...record, hash });
-		this.#write(() => this.#file.append(line));
+		this.#waiting.push(line);
+		this.#length += line.length;
 		this.#seq++;
 		this.#prev = hash;
 	}
 
-	problem(): ProcessError | undefined {
-		return this.#problemOf(() => this.#file.requireWritable());
+	/** @throws Error where not all that waits can be written; it is tried again */
+	#writeAll(): void {
+		let written = 0;
+		try {
+			for (const line of this.#waiting) {
+				this.#file.append(line);
+				written++;
+				this.#length -= line.length;
+				// It is the next one of the loop.
+				if (this.#lost > 0 && written === this.#waiting.length) this.#addLost();
+			}
+		} catch (error) {
+			this.#retryLater();
+			throw error;
+		} finally {
+			this.#waiting.splice(0, written);
+		}
+	}
+
+	#retryLater(): void {
+		this.#retry ??= setTimeout(() => {
+			this.#retry = undefined;
+			this.#problemOf(() => this.#writeAll());
+		}, RETRY).unref();
 	}
 
 	#write(action: () => void): void {
@@ -109,10 +201,6 @@ export class AuditFile implements AuditLog {
 				{ auditLogPath: this.path },
 			);
 		}
-	}
-
-	close(): void {
-		this.#file.close();
 	}
 }
 

@@ -116,11 +116,11 @@ export class Gate {
 				// Others may have been let in since; from here to enter() is one turn.
 				for (const layer of COUNTING_LAYERS) runLayer(layer, passed);
 			}
+			this.#record(passed, "info", "admitted");
 		} catch (error) {
 			this.#recordRefusal(attempt, error);
 			throw error;
 		}
-		this.#record(passed, "info", "admitted");
 		const admitted = launchOf(passed, this.ledger.enter(request.agent));
 		this.#admitted.set(admitted, passed);
 		return admitted;
@@ -252,7 +252,8 @@ export class Gate {
 
 	#record(passed: Passed, level: "info" | "debug", result: string): void {
 		const { executable, request, cwd } = passed;
-		this.audit.record({
+		// What looks after a process that runs goes on while records wait.
+		this.audit[level === "debug" ? "record" : "commit"]({
 			level,
 			operation: "launch",
 			executable: executable.real,

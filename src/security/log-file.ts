@@ -6,6 +6,7 @@ import {
 	fchmodSync,
 	fstatSync,
 	fsyncSync,
+	ftruncateSync,
 	mkdirSync,
 	openSync,
 	readdirSync,
@@ -27,6 +28,13 @@ interface OpenLog {
 	/** Which file that is, whatever the path names later. */
 	readonly inode: bigint;
 	readonly device: bigint;
+	readonly size: bigint;
+}
+
+/** A file that ends within a line. */
+interface Torn extends Omit<OpenLog, "fd"> {
+	/** What is missing of the line. */
+	readonly rest: Buffer;
 }
 
 /**
@@ -36,8 +44,7 @@ interface OpenLog {
  */
 export class LogFile {
 	#open: OpenLog | undefined;
-	/** The last write stopped within a line. */
-	#torn = false;
+	#torn: Torn | undefined;
 	#hasFailed = false;
 
 	constructor(
@@ -61,18 +68,40 @@ export class LogFile {
 		else requireMakeable(this.path);
 	}
 
-	/** @throws Error where the line can't be written as a whole */
+	/**
+	 * Writes a line as a whole or, where the disk has no room for that, nothing of
+	 * it. A line that failed is to be given again before any other: of one that was
+	 * cut short in a file that can only grow, the rest is written then.
+	 *
+	 * @throws Error where the line can't be written as a whole
+	 */
 	append(line: string): void {
 		try {
-			const fd = this.#current();
-			const bytes = Buffer.from(`${this.#torn ? "\n" : ""}${line}\n`);
-			const written = writeSync(fd, bytes);
-			this.#torn = written < bytes.length && (written > 0 || this.#torn);
-			if (written < bytes.length) throw new Error("the disk is full");
+			const log = this.#current();
+			const bytes = this.#rest(log, line);
+			const written = writeSync(log.fd, bytes);
+			if (written === bytes.length) {
+				this.#torn = undefined;
+				return;
+			}
+			const size = written > 0 ? takeBack(log, written) : undefined;
+			if (size !== undefined)
+				this.#torn = { ...log, size, rest: bytes.subarray(written) };
+			throw new Error("the disk is full");
 		} catch (error) {
 			this.close();
 			throw error;
 		}
+	}
+
+	/** What is still to be written of a line. */
+	#rest({ inode, device, size }: OpenLog, line: string): Buffer {
+		const torn = this.#torn;
+		if (torn?.inode !== inode || torn.device !== device)
+			return Buffer.from(`${line}\n`);
+		if (torn.size === size) return torn.rest;
+		// Another server's line came beside what is there of it.
+		return Buffer.from(`\n${line}\n`);
 	}
 
 	/** Brings what was written to the disk and closes the file. */
@@ -89,7 +118,7 @@ export class LogFile {
 	}
 
 	/** The file that the path names now; another server may have put the one before aside. */
-	#current(): number {
+	#current(): OpenLog {
 		if (this.#open) {
 			const { fd, inode, device } = this.#open;
 			const there = statSync(this.path, {
@@ -97,14 +126,33 @@ export class LogFile {
 				bigint: true,
 			});
 			const stays = there?.ino === inode && there.dev === device;
-			if (stays && there.size < this.maxBytes) return fd;
+			if (stays && there.size < this.maxBytes)
+				return { fd, inode, device, size: there.size };
 			this.close();
 			if (stays) putAside(this.path);
 		}
 		this.#hasFailed = true;
 		this.#open = openLog(this.path);
 		this.#hasFailed = false;
-		return this.#open.fd;
+		return this.#open;
+	}
+}
+
+/**
+ * Takes the last bytes of a file, a part of a line, back.
+ *
+ * @returns undefined, or the size of a file that keeps them; -1 where they may not be its last
+ */
+function takeBack({ fd, size: before }: OpenLog, count: number) {
+	const { size } = fstatSync(fd, { bigint: true });
+	// Another server's line is beside them, which must stay.
+	if (size !== before + BigInt(count)) return -1n;
+	try {
+		ftruncateSync(fd, Number(before));
+		return undefined;
+	} catch {
+		// A file that can only grow: chattr +a, or Windows.
+		return size;
 	}
 }
 
@@ -175,7 +223,7 @@ function openLog(path: string): OpenLog {
 		if (!info.isFile()) throw new Error("it is not a file");
 		if (process.platform !== "win32" && info.mode & 0o077n)
 			fchmodSync(fd, 0o600);
-		return { fd, inode: info.ino, device: info.dev };
+		return { fd, inode: info.ino, device: info.dev, size: info.size };
 	} catch (error) {
 		closeSync(fd);
 		throw error;

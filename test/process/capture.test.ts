@@ -4,6 +4,7 @@ import { wantsCapture } from "../../src/process/capture.ts";
 import { ProcessManager } from "../../src/process/manager.ts";
 import type { AuditEvent } from "../../src/security/audit.ts";
 import { processStart } from "../../src/tools/launch.ts";
+import { logTo } from "../support/audit.ts";
 import { callTool } from "../support/call.ts";
 import { makeParts } from "../support/gate.ts";
 import { platform } from "../support/managed.ts";
@@ -44,11 +45,7 @@ describe("mergeStderr", () => {
 
 	it("is refused on a system without kernel pipes, and nothing is started", async () => {
 		const events: AuditEvent[] = [];
-		const log = {
-			record: (event: AuditEvent) => void events.push(event),
-			problem: () => undefined,
-			close() {},
-		};
+		const log = logTo((event) => void events.push(event));
 		const { config, gate, audit } = await makeParts({}, log);
 		const manager = new ProcessManager(config, gate, withoutPipes, audit);
 		const { isError, body } = await callTool(processStart, request, manager);

@@ -104,24 +104,27 @@ describe.skipIf(!POSIX)("the file", () => {
 		log.close();
 	});
 
-	it("is taken up again once it can be written, its chain whole", () => {
+	it("is taken up again once it can be written, with all that waited, its chain whole", () => {
 		using scratch = new Scratch();
 		const blocker = scratch.write("state", "a file where the folder should be");
 		const path = join(blocker, "audit.log");
 		const log = new AuditFile(path, "info");
-		expect(() => log.record({ ...EVENT, reason: "lost" })).toThrow(
-			"can't be written",
-		);
-		expect(() => log.record({ ...EVENT, reason: "lost" })).toThrow(
+		for (const reason of ["one", "two"])
+			expect(() => log.record({ ...EVENT, reason })).toThrow(
+				"can't be written",
+			);
+		expect(() => log.commit({ ...EVENT, reason: "not done" })).toThrow(
 			"can't be written",
 		);
 		rmSync(blocker);
-		log.record({ ...EVENT, reason: "kept" });
+		log.commit({ ...EVENT, reason: "done" });
 		log.close();
 		log.record({ ...EVENT, reason: "after closing" });
 		log.close();
 		expect(linesOf(path).map(({ reason }) => reason)).toEqual([
-			"kept",
+			"one",
+			"two",
+			"done",
 			"after closing",
 		]);
 		expectChain(linesOf(path));
@@ -157,37 +160,4 @@ describe.skipIf(!POSIX)("the file", () => {
 		appendFileSync(path, `${JSON.stringify({ ...lines[2], seq: 3 })}\n`);
 		expect(() => expectChain(linesOf(path))).toThrow();
 	});
-
-	const canLimit = Bun.which("prlimit") !== null && Bun.which("sh") !== null;
-
-	// The limit of a file's size (RLIMIT_FSIZE) cuts a write short as a full disk does.
-	it.skipIf(!canLimit)(
-		"keeps whole lines apart from one that a full disk cut short",
-		() => {
-			using scratch = new Scratch();
-			const path = join(scratch.path, "audit.log");
-			const { stdout, stderr } = Bun.spawnSync([
-				"sh",
-				"-c",
-				'trap \'\' XFSZ; ulimit -S -f 4; exec "$0" "$@"',
-				process.execPath,
-				join(import.meta.dir, "../fixtures/fill-audit-log.ts"),
-				path,
-			]);
-			expect(stderr.toString()).toBe("");
-			const { kept, failure, failsAgain, raised } = JSON.parse(
-				stdout.toString(),
-			);
-			expect(raised).toBe(true);
-			expect(failure).toContain("can't be written");
-			expect(failsAgain).toBe(true);
-			expect(kept).toBeGreaterThan(1);
-			const lines = readFileSync(path, "utf8").trimEnd().split("\n");
-			const whole = [...lines.slice(0, kept), ...lines.slice(-1)];
-			expectChain(whole.map((line) => JSON.parse(line)));
-			expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({ reason: "after" });
-			// At most the one line between them was cut short.
-			expect(lines.length - whole.length).toBeLessThanOrEqual(1);
-		},
-	);
 });

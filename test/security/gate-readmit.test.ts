@@ -3,6 +3,7 @@ import { copyFileSync, rmSync } from "node:fs";
 import type { ConfigInput } from "../../src/config/schema.ts";
 import type { LaunchRequest } from "../../src/security/attempt.ts";
 import type { AuditEvent } from "../../src/security/audit.ts";
+import { logTo } from "../support/audit.ts";
 import { makeParts } from "../support/gate.ts";
 import { Scratch } from "../support/server.ts";
 import { caught } from "../support/table.ts";
@@ -10,11 +11,7 @@ import { caught } from "../support/table.ts";
 /** A gate that records, and a program of its own to admit. */
 async function setUp(scratch: Scratch, config: ConfigInput = {}) {
 	const events: AuditEvent[] = [];
-	const log = {
-		record: (event: AuditEvent) => events.push(event),
-		problem: () => undefined,
-		close() {},
-	};
+	const log = logTo((event) => void events.push(event));
 	const { gate } = await makeParts(config, log);
 	const program = `${scratch.path}/program`;
 	copyFileSync("/bin/true", program);

@@ -1,7 +1,11 @@
 import { expect } from "bun:test";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import type { AuditEvent } from "../../src/security/audit.ts";
+import {
+	type AuditEvent,
+	type AuditLog,
+	noAuditLog,
+} from "../../src/security/audit.ts";
 
 /** An event of which only the place in the log matters. */
 export const EVENT: AuditEvent = {
@@ -9,6 +13,11 @@ export const EVENT: AuditEvent = {
 	operation: "launch",
 	result: "admitted",
 };
+
+/** A log that gives each event to a function. */
+export function logTo(record: (event: AuditEvent) => void): AuditLog {
+	return { ...noAuditLog, record, commit: record };
+}
 
 /** A record, parsed. */
 export type Line = Record<string, unknown>;

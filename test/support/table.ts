@@ -2,7 +2,8 @@ import type { ConfigInput } from "../../src/config/schema.ts";
 import type { StartRequest } from "../../src/process/identity.ts";
 import { ProcessManager } from "../../src/process/manager.ts";
 import type { ManagedProcess } from "../../src/process/process.ts";
-import type { AuditEvent, AuditLog } from "../../src/security/audit.ts";
+import type { AuditEvent } from "../../src/security/audit.ts";
+import { logTo } from "./audit.ts";
 import { makeParts } from "./gate.ts";
 
 /** A manager with the real gate, whose processes end with the test. */
@@ -14,14 +15,10 @@ export class Table implements AsyncDisposable {
 	private constructor(readonly manager: ProcessManager) {}
 
 	static async open(config: ConfigInput = {}): Promise<Table> {
-		const log: AuditLog = {
-			record: (event) => {
-				if (table.broken) throw new Error("the disk is full");
-				table.events.push(event);
-			},
-			problem: () => undefined,
-			close() {},
-		};
+		const log = logTo((event) => {
+			if (table.broken) throw new Error("the disk is full");
+			table.events.push(event);
+		});
 		const parts = await makeParts(config, log);
 		const table = new Table(
 			new ProcessManager(parts.config, parts.gate, parts.platform, parts.audit),
