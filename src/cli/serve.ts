@@ -3,6 +3,8 @@ import { greet } from "../greeting.ts";
 import { startSelf } from "../process/launcher.ts";
 import { ProcessManager } from "../process/manager.ts";
 import type { AuditLog } from "../security/audit.ts";
+import type { AuditEvent } from "../security/audit-event.ts";
+import { RefusalBound } from "../security/refusal-bound.ts";
 import { Groups } from "../supervision/group.ts";
 import { Services } from "../supervision/services.ts";
 import { Calls } from "../tools/calls.ts";
@@ -41,14 +43,8 @@ export async function serve(options: {
 	const { loaded, platform, gate } = wired;
 	platform.prepareServer(startSelf);
 	const { audit, stopAlerts } = await auditOf(wired);
-	const record = (operation: string, reason: string) => {
-		try {
-			audit.record({ level: "info", operation, result: "success", reason });
-		} catch (error) {
-			// The server serves on, and refuses launches until the log can be written.
-			diagnose(messageOf(error));
-		}
-	};
+	const record = (operation: string, reason: string) =>
+		recordIn(audit, { level: "info", operation, result: "success", reason });
 	record("server_start", `version ${options.version}, pid ${process.pid}`);
 	if (loaded.source.kind === "none") {
 		diagnose(
@@ -92,20 +88,23 @@ export async function serve(options: {
 	};
 }
 
-/** The audit log, and the alerts where they are asked for. */
+/** The audit log as a server keeps it, and the alerts where they are asked for. */
 async function auditOf({ loaded, audit: log }: Wired): Promise<{
 	readonly audit: AuditLog;
+	/** Sends what waits, and no more. */
 	stopAlerts(): Promise<void>;
 }> {
 	const { enableSecurityAlerts, securityAlertWebhook } = loaded.config;
-	if (!enableSecurityAlerts || securityAlertWebhook === undefined)
-		return { audit: log, async stopAlerts() {} };
-	const { AlertSender, alertingLog } = await import("../security/alert.ts");
+	if (!enableSecurityAlerts || securityAlertWebhook === undefined) {
+		const audit = new RefusalBound(log);
+		return { audit, stopAlerts: async () => audit.tellCount() };
+	}
+	const { AlertSender } = await import("../security/alert.ts");
 	const sender = new AlertSender({
 		url: securityAlertWebhook,
 		onLost(reason) {
 			diagnose(`an alert could not be posted: ${reason}`);
-			log.record({
+			recordIn(log, {
 				level: "error",
 				operation: "alert",
 				result: "lost",
@@ -113,8 +112,21 @@ async function auditOf({ loaded, audit: log }: Wired): Promise<{
 			});
 		},
 	});
+	const audit = new RefusalBound(log, sender);
 	return {
-		audit: alertingLog(log, sender),
-		stopAlerts: () => sender.stop(LAST_ALERTS),
+		audit,
+		stopAlerts() {
+			audit.tellCount();
+			return sender.stop(LAST_ALERTS);
+		},
 	};
+}
+
+/** The server serves on where a record can't be written, and refuses launches. */
+function recordIn(log: AuditLog, event: AuditEvent): void {
+	try {
+		log.record(event);
+	} catch (error) {
+		diagnose(messageOf(error));
+	}
 }

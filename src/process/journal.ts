@@ -1,6 +1,7 @@
 import { diagnose, messageOf, ProcessError } from "../errors.ts";
 import type { LaunchRequest } from "../security/attempt.ts";
-import type { AuditEvent, AuditLog } from "../security/audit.ts";
+import type { AuditLog } from "../security/audit.ts";
+import type { AuditEvent } from "../security/audit-event.ts";
 import type { Admitted } from "../security/gate.ts";
 import type { ManagedProcess } from "./process.ts";
 import type { TerminationOutcome } from "./terminator.ts";

@@ -1,5 +1,5 @@
 import { messageOf } from "../errors.ts";
-import { type AuditEvent, type AuditLog, masked } from "./audit.ts";
+import { type AuditEvent, masked } from "./audit-event.ts";
 
 /** Attempts for one alert, and the first pause between two, in milliseconds; each next one is twice as long. */
 const ATTEMPTS = 4;
@@ -27,13 +27,14 @@ export class AlertSender {
 
 	constructor(private readonly options: AlertOptions) {}
 
-	/** Takes an alert; never waits, never throws. */
-	send(event: AuditEvent & { readonly timestamp: string }): void {
+	/** Takes what an alert tells of; never waits, never throws. */
+	send(event: AuditEvent): void {
 		if (this.#stopped || this.#queue.length >= LONGEST_QUEUE) {
 			this.#overflowed++;
 			return;
 		}
-		this.#queue.push(event);
+		const timestamp = new Date().toISOString();
+		this.#queue.push({ timestamp, ...masked(event) });
 		this.#sending ??= this.#run().finally(() => {
 			this.#sending = undefined;
 		});
@@ -117,21 +118,4 @@ export class AlertSender {
 			this.#wake = done;
 		});
 	}
-}
-
-/** A log that also posts refusals; the post never delays or fails what is recorded. */
-export function alertingLog(log: AuditLog, sender: AlertSender): AuditLog {
-	return {
-		record(event) {
-			if (event.result === "refused") {
-				const timestamp = new Date().toISOString();
-				sender.send({ timestamp, ...masked(event) });
-			}
-			log.record(event);
-		},
-		commit: (event) => log.commit(event),
-		problem: () => log.problem(),
-		requireRoom: () => log.requireRoom(),
-		close: () => log.close(),
-	};
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it, setDefaultTimeout } from "bun:test";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { expectChain, linesOf } from "../support/audit.ts";
 import { runCommand } from "../support/command.ts";
 import { RawServer } from "../support/raw.ts";
 import { eventually, Scratch } from "../support/server.ts";
@@ -75,5 +76,51 @@ describe.skipIf(!POSSIBLE)("the audit log on a full disk", () => {
 			cwd: scratch.path,
 		});
 		expect([code, stdout]).toEqual([0, expect.stringContaining(": intact")]);
+	});
+});
+
+describe("the audit log", () => {
+	it("holds launches and the first refusals of an agent that is refused in a flood", async () => {
+		await using server = await RawServer.start({
+			allowedExecutables: ["true"],
+			maxLaunchesPerMinute: 10,
+		});
+		const first = await server.ok("process_start", { executable: "true" });
+		await server.waitForEnd(first.pid);
+		const args = Array.from({ length: 100 }, () => "\u0001".repeat(1000));
+		for (let index = 0; index < 700; index++) {
+			const launch = { executable: `no-${index}`, args };
+			const { details } = await server.fails("process_start", launch);
+			expect(details?.violation).toBe("not_in_allowlist");
+		}
+		server.endInput();
+		await server.exited;
+		const lines = linesOf(join(server.folder, "audit.log"));
+		expectChain(lines);
+		const refused = lines.filter(({ result }) => result === "refused");
+		expect(refused).toHaveLength(601);
+		expect(refused[0]?.executable).toBe("no-0");
+		expect(lines.at(-2)).toMatchObject({
+			operation: "refusals",
+			executable: "no-699",
+			reason: expect.stringContaining("100 more refusals"),
+		});
+		expect(lines.at(-1)).toMatchObject({ operation: "server_stop" });
+		const ofFirst = lines.filter(({ pid }) => pid === first.pid);
+		expect(ofFirst).toHaveLength(2);
+	});
+
+	it("that can't be written does not end a server whose alerts are lost", async () => {
+		await using server = await RawServer.start({
+			auditLogPath: "/dev/null/audit.log",
+			enableSecurityAlerts: true,
+			securityAlertWebhook: "http://127.0.0.1:9/nobody",
+		});
+		await server.fails("process_start", { executable: "true" });
+		await eventually(
+			() => server.stderr.includes("could not be posted") || undefined,
+			"the alert to be given up",
+		);
+		expect(await server.ok("process_list")).toMatchObject({ processes: [] });
 	});
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "bun:test";
 import type { Platform } from "../../src/platform/platform.ts";
 import { wantsCapture } from "../../src/process/capture.ts";
 import { ProcessManager } from "../../src/process/manager.ts";
-import type { AuditEvent } from "../../src/security/audit.ts";
+import type { AuditEvent } from "../../src/security/audit-event.ts";
 import { processStart } from "../../src/tools/launch.ts";
 import { logTo } from "../support/audit.ts";
 import { callTool } from "../support/call.ts";

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "bun:test";
-import { AlertSender, alertingLog } from "../../src/security/alert.ts";
-import { type AuditEvent, noAuditLog } from "../../src/security/audit.ts";
+import { AlertSender } from "../../src/security/alert.ts";
+import { noAuditLog } from "../../src/security/audit.ts";
+import type { AuditEvent } from "../../src/security/audit-event.ts";
+import { RefusalBound } from "../../src/security/refusal-bound.ts";
 import { eventually } from "../support/server.ts";
 
 const REFUSAL: AuditEvent = {
@@ -40,7 +42,7 @@ function sender(url: string, attemptTimeout = 2000) {
 		firstPause: 5,
 		attemptTimeout,
 	});
-	return { lost, alerts, log: alertingLog(noAuditLog, alerts) };
+	return { lost, alerts, log: new RefusalBound(noAuditLog, alerts) };
 }
 
 describe("a security alert", () => {

@@ -63,6 +63,36 @@ describe("a record", () => {
 		});
 	});
 
+	it.each([
+		["control characters", "\u0001"],
+		["halves of characters", "\ud800"],
+		["quotes", '"'],
+		["letters of three bytes", "字"],
+		["characters of four bytes", "😀"],
+		["letters", "x"],
+	])("takes a bounded number of bytes, of %s too", (_, character) => {
+		using scratch = new Scratch();
+		const path = join(scratch.path, "audit.log");
+		const log = new AuditFile(path, "info");
+		const text = character.repeat(30_000);
+		log.record({
+			...EVENT,
+			executable: text,
+			args: Array.from({ length: 1000 }, () => text),
+			cwd: text,
+			agent: text,
+			reason: text,
+		});
+		log.record({ ...EVENT, args: [...text.slice(0, 2000)] });
+		log.close();
+		const [line, many] = readFileSync(path, "utf8").split("\n");
+		expect(Buffer.byteLength(line ?? "")).toBeWithin(2000, 5000);
+		expect(Buffer.byteLength(many ?? "")).toBeLessThan(3000);
+		expect(linesOf(path)[0]).toMatchObject({
+			reason: expect.stringMatching(/\.\.\. \(\d+ more\)$/),
+		});
+	});
+
 	it("covers all before it by its hash", () => {
 		using scratch = new Scratch();
 		const path = join(scratch.path, "audit.log");

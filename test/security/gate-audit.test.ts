@@ -1,7 +1,8 @@
 import { describe, expect, it } from "bun:test";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { AuditFile, type AuditLevel } from "../../src/security/audit.ts";
+import { AuditFile } from "../../src/security/audit.ts";
+import type { AuditLevel } from "../../src/security/audit-event.ts";
 import { admit, Programs, refuse, verdict } from "../support/policy-gate.ts";
 
 function records(path: string): Record<string, unknown>[] {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "bun:test";
 import { copyFileSync, rmSync } from "node:fs";
 import type { ConfigInput } from "../../src/config/schema.ts";
 import type { LaunchRequest } from "../../src/security/attempt.ts";
-import type { AuditEvent } from "../../src/security/audit.ts";
+import type { AuditEvent } from "../../src/security/audit-event.ts";
 import { logTo } from "../support/audit.ts";
 import { makeParts } from "../support/gate.ts";
 import { Scratch } from "../support/server.ts";

@@ -1,11 +1,8 @@
 import { expect } from "bun:test";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import {
-	type AuditEvent,
-	type AuditLog,
-	noAuditLog,
-} from "../../src/security/audit.ts";
+import { type AuditLog, noAuditLog } from "../../src/security/audit.ts";
+import type { AuditEvent } from "../../src/security/audit-event.ts";
 
 /** An event of which only the place in the log matters. */
 export const EVENT: AuditEvent = {
