@@ -32,7 +32,9 @@ export function verify(path: string | undefined): {
 	const { files, records, chains, isShortened, faults } = reading(log, () =>
 		verifyLog(log),
 	);
-	const summary = `${log}: ${records} records of ${chains} server starts in ${files.length} files${isShortened ? "; older ones were removed" : ""}`;
+	if (records === 0)
+		return { text: `${log}: there is nothing in it\n`, intact: true };
+	const summary = `${log}: ${count(records, "record")} of ${count(chains, "server start")} in ${count(files.length, "file")}${isShortened ? "; older ones were removed" : ""}`;
 	if (faults.length === 0)
 		return { text: `${summary}: intact\n`, intact: true };
 	const lines = faults
@@ -44,6 +46,10 @@ export function verify(path: string | undefined): {
 		text: [`${summary}: NOT intact`, ...lines, ...more, ""].join("\n"),
 		intact: false,
 	};
+}
+
+function count(number: number, what: string): string {
+	return `${number} ${what}${number === 1 ? "" : "s"}`;
 }
 
 /**

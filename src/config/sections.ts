@@ -162,7 +162,7 @@ const audit = {
 	auditLogLevel: withDefault(
 		z.enum(["error", "warn", "info", "debug"]),
 		"info",
-		"The least severe records that are kept: warn leaves out launches and ends, error also refusals.",
+		"The least severe records that are kept: warn leaves out launches, input and ends other than crashes, error also refusals, limits and crashes.",
 	),
 	enableSecurityAlerts: flag(false, "Post refusals to securityAlertWebhook."),
 	securityAlertWebhook: optional(

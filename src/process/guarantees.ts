@@ -1,6 +1,7 @@
 import type { Config } from "../config/schema.ts";
 import type { Guarantee, Platform } from "../platform/platform.ts";
 import type { AuditLog } from "../security/audit.ts";
+import { type AuditLevel, LEFT_OUT } from "../security/audit-event.ts";
 import {
 	ENFORCED_BY_SERVER,
 	LIMIT_NAMES,
@@ -65,18 +66,25 @@ export function guarantees(
 	];
 }
 
-function auditLog({ enableAuditLog }: Config, audit: AuditLog): Guarantee {
-	const problem = enableAuditLog
+function auditLog(config: Config, audit: AuditLog): Guarantee {
+	const problem = config.enableAuditLog
 		? audit.problem()?.message
 		: "enableAuditLog is false";
 	return {
 		id: "audit",
-		promise: "Every launch, refusal, input and end is on record",
+		promise: onRecord(config.auditLogLevel),
 		by: problem === undefined ? "server" : "unavailable",
 		how:
 			problem ??
 			"a log that only grows, each record sealed by the hash of those before it",
 	};
+}
+
+function onRecord(level: AuditLevel): string {
+	const leftOut = LEFT_OUT[level];
+	return leftOut === undefined
+		? "Every launch, refusal, input and end is on record"
+		: `What happens is on record, without ${leftOut} (auditLogLevel: ${level})`;
 }
 
 /** Whether one can be had is tried. */

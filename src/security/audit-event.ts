@@ -5,6 +5,14 @@ import { quote } from "./quote.ts";
 export const AUDIT_LEVELS = ["error", "warn", "info", "debug"] as const;
 export type AuditLevel = (typeof AUDIT_LEVELS)[number];
 
+/** What a level leaves out of what the contract has on record. */
+export const LEFT_OUT: Readonly<Record<AuditLevel, string | undefined>> = {
+	error: "launches, refusals, input, limits and ends",
+	warn: "launches, input and ends other than crashes",
+	info: undefined,
+	debug: undefined,
+};
+
 /** What happened, before time, place in the chain and masking are added. */
 export interface AuditEvent {
 	readonly level: AuditLevel;

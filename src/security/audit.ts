@@ -82,13 +82,21 @@ export class AuditFile implements AuditLog {
 
 	record(event: AuditEvent): void {
 		// A log that could not take a refusal stops launches, whatever its level.
-		if (AUDIT_LEVELS.indexOf(event.level) > this.#threshold) {
+		if (!this.#isKept(event)) {
 			this.#write(() => this.#file.open());
 			return;
 		}
 		if (this.#length >= MOST_WAITING) this.#lost++;
 		else this.#add(event);
 		this.#write(() => this.#writeAll());
+	}
+
+	/** A chain begins and ends with its server, whatever else it holds. */
+	#isKept({ level, operation }: AuditEvent): boolean {
+		return (
+			AUDIT_LEVELS.indexOf(level) <= this.#threshold ||
+			["server_start", "server_stop"].includes(operation)
+		);
 	}
 
 	commit(event: AuditEvent): void {

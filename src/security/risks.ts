@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { LoadedConfig } from "../config/load.ts";
 import type { AllowRule } from "./allowlist.ts";
+import { LEFT_OUT } from "./audit-event.ts";
 import { isWithin } from "./directory.ts";
 import { isCodeVariable } from "./environment.ts";
 import {
@@ -188,6 +189,13 @@ function risksOfSwitches({ config, locate }: Policy): Risk[] {
 		);
 	if (!config.enableAuditLog)
 		add("enableAuditLog", "nothing is recorded", "Set enableAuditLog to true.");
+	const leftOut = LEFT_OUT[config.auditLogLevel];
+	if (config.enableAuditLog && leftOut !== undefined)
+		add(
+			"auditLogLevel",
+			`${leftOut} are not recorded`,
+			'Set auditLogLevel to "info".',
+		);
 	const code =
 		config.inheritEnv === "minimal"
 			? []

@@ -241,6 +241,20 @@ describe("the audit log", () => {
 		expect(await server.ok("process_list")).toMatchObject({ processes: [] });
 	});
 
+	it.each(["warn", "error"])(
+		"begins with the server's start at level %s too",
+		async (auditLogLevel) => {
+			await using server = await RawServer.start({ ...CONFIG, auditLogLevel });
+			const { pid } = await server.ok("process_start", { executable: "true" });
+			await server.waitForEnd(pid);
+			const records = await recordsAfterEnd(server);
+			expect(records.map(({ operation }) => operation)).toEqual([
+				"server_start",
+				"server_stop",
+			]);
+		},
+	);
+
 	it("lies in the user's state directory unless it is given", async () => {
 		await using server = await RawServer.start({
 			...CONFIG,

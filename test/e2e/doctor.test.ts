@@ -83,6 +83,9 @@ describe("doctor", () => {
 		expect(find(without, "audit")).toMatchObject({ by: "unavailable" });
 		const report = await examine(scratch, { maxProcessLifetime: 77 });
 		expect(find(report, "audit")).toMatchObject({ by: "server" });
+		expect(find(report, "audit")?.promise).toStartWith("Every launch");
+		const few = await examine(scratch, { auditLogLevel: "warn" });
+		expect(find(few, "audit")?.promise).toContain("without launches");
 		expect(find(report, "lifetime")?.how).toContain("77 s");
 	});
 

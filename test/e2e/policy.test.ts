@@ -177,6 +177,24 @@ describe("mcp-process check", () => {
 		expect(shown.match(/^ {2}\S/gm)).toHaveLength(Number(count));
 	});
 
+	it.each([
+		["error", "launches, refusals, input, limits and ends"],
+		["warn", "launches, input and ends other than crashes"],
+		["info", undefined],
+	])("warns of what auditLogLevel %s leaves out", async (level, what) => {
+		using scratch = new Scratch();
+		const config = scratch.write(
+			"policy.json",
+			JSON.stringify({ auditLogLevel: level }),
+		);
+		const { stdout } = await run(
+			scratch.path,
+			...["check", "--config", config],
+		);
+		if (what === undefined) expect(stdout).not.toContain("not recorded");
+		else expect(stdout).toContain(`  ${what} are not recorded\n`);
+	});
+
 	it("fails on a configuration that can't be used, exit 1", async () => {
 		using scratch = new Scratch();
 		const config = scratch.write("policy.json", '{ "allowedExecutable": [] }');
@@ -200,7 +218,9 @@ describe("mcp-process audit", () => {
 		await server.client.close();
 		const log = join(server.folder, "audit.log");
 		const intact = await run(server.folder, "audit", "verify", log);
-		expect(intact.stdout).toEndWith("intact\n");
+		expect(intact.stdout).toEndWith(
+			" records of 1 server start in 1 file: intact\n",
+		);
 		expect(intact.exitCode).toBe(0);
 		const shown = await run(server.folder, "audit", "tail", log);
 		expect(shown.stdout).toContain('echo" "hi"');
@@ -212,6 +232,10 @@ describe("mcp-process audit", () => {
 		expect(changed.stdout).toContain("NOT intact");
 		const absent = await run(server.folder, "audit", "verify", `${log}.no`);
 		expect(absent.exitCode).toBe(1);
+		writeFileSync(log, "");
+		const empty = await run(server.folder, "audit", "verify", log);
+		expect(empty.stdout).toBe(`${log}: there is nothing in it\n`);
+		expect(empty.exitCode).toBe(0);
 	});
 });
 
