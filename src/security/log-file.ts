@@ -1,18 +1,21 @@
 import {
-	accessSync,
 	closeSync,
 	constants,
-	existsSync,
 	fchmodSync,
 	fstatSync,
 	fsyncSync,
 	ftruncateSync,
+	lstatSync,
 	mkdirSync,
+	mkdtempSync,
 	openSync,
 	readdirSync,
 	renameSync,
+	rmdirSync,
 	rmSync,
+	statfsSync,
 	statSync,
+	unlinkSync,
 	writeSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -58,14 +61,15 @@ export class LogFile {
 	}
 
 	/**
-	 * Makes nothing: a file that is not there needs a folder to be made in.
+	 * Leaves nothing behind: where a file would be made, it is tried with another one.
 	 *
 	 * @throws Error where no line could be written
 	 */
 	requireWritable(): void {
 		if (this.#open || this.#hasFailed) this.open();
-		else if (existsSync(this.path)) closeSync(openLog(this.path).fd);
+		else if (isThere(this.path)) closeSync(openLog(this.path).fd);
 		else requireMakeable(this.path);
+		requireRoom(this.path);
 	}
 
 	/**
@@ -156,15 +160,57 @@ function takeBack({ fd, size: before }: OpenLog, count: number) {
 	}
 }
 
-/** @throws Error where the folder that a file would be made in, or the folders on the way to it, can't be written */
+/** @throws Error where a file, or the folders on the way to it, can't be made; only trying shows that */
 function requireMakeable(path: string): void {
+	const folder = nearestFolder(path);
+	const isThere = folder === dirname(path);
+	const place = isThere ? folder : mkdtempSync(join(folder, PROBE));
+	try {
+		const file = join(place, `${PROBE}${crypto.randomUUID()}`);
+		closeSync(openSync(file, "wx", 0o600));
+		unlinkSync(file);
+	} finally {
+		if (!isThere) rmdirSync(place);
+	}
+}
+
+/** A link that leads nowhere is there too: nothing can be made in its place. */
+function isThere(path: string): boolean {
+	try {
+		lstatSync(path);
+		return true;
+	} catch (error) {
+		if (["ENOENT", "ENOTDIR"].includes(systemCode(error) ?? "")) return false;
+		throw error;
+	}
+}
+
+/** What a file is called that is made to see whether one can be. */
+const PROBE = ".mcp-process-";
+
+/** @throws Error where none is there, or something else is in its place */
+function nearestFolder(path: string): string {
 	let folder = dirname(path);
 	// A drive that is not there has no folder above it.
-	while (!existsSync(folder) && folder !== dirname(folder))
+	while (!isThere(folder) && folder !== dirname(folder))
 		folder = dirname(folder);
 	if (!statSync(folder).isDirectory())
 		throw new Error(`${folder} is not a directory`);
-	accessSync(folder, constants.W_OK);
+	return folder;
+}
+
+/** Bytes that any record takes. */
+const SMALLEST = 300;
+
+/** @throws Error where the disk of a path has no room for a record, as far as the system tells */
+function requireRoom(path: string): void {
+	const { bsize, blocks, bavail, bfree } = statfsSync(nearestFolder(path));
+	const free = process.getuid?.() === 0 ? bfree : bavail;
+	const used = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+	// Some systems of files don't tell; of a block that is begun the rest is free.
+	const lastBlock = (bsize - (used % bsize)) % bsize;
+	if (blocks > 0 && free * bsize + lastBlock < SMALLEST)
+		throw new Error("the disk is full");
 }
 
 /** The files put aside for a path, oldest first. */

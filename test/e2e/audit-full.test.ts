@@ -1,10 +1,10 @@
 import { describe, expect, it, setDefaultTimeout } from "bun:test";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expectChain, linesOf } from "../support/audit.ts";
 import { runCommand } from "../support/command.ts";
 import { RawServer } from "../support/raw.ts";
-import { eventually, Scratch } from "../support/server.ts";
+import { BINARY, eventually, Scratch } from "../support/server.ts";
 
 setDefaultTimeout(60_000);
 
@@ -76,6 +76,41 @@ describe.skipIf(!POSSIBLE)("the audit log on a full disk", () => {
 			cwd: scratch.path,
 		});
 		expect([code, stdout]).toEqual([0, expect.stringContaining(": intact")]);
+	});
+});
+
+describe.skipIf(!POSSIBLE)("an audit log that could not be written", () => {
+	/** On a full disk of 64 KB at `folder`. */
+	const onFullDisk = (folder: string) =>
+		`mount -t tmpfs -o size=64k none ${folder} && ! head -c 1M /dev/zero > ${folder}/filler && exec "$@"`;
+
+	it.each([
+		["on a full disk", onFullDisk, (folder: string) => folder],
+		["in a place without files", () => 'exec "$@"', () => "/proc/x"],
+	])("is told of by check, explain and doctor: %s", (_, script, place) => {
+		using scratch = new Scratch();
+		const folder = join(scratch.path, "disk");
+		mkdirSync(folder);
+		const auditLogPath = join(place(folder), "audit.log");
+		const config = scratch.write(
+			"config.json",
+			JSON.stringify({ allowedExecutables: ["true"], auditLogPath }),
+		);
+		for (const [command, ...rest] of [
+			["check"],
+			["doctor"],
+			["explain", "--", "true"],
+		]) {
+			const { stdout, exitCode } = Bun.spawnSync([
+				...["unshare", "-m", "sh", "-c", script(folder), "sh"],
+				...[BINARY, command ?? "", "--config", config, ...rest],
+			]);
+			expect([command, stdout.toString()]).toEqual([
+				command,
+				expect.stringContaining("The audit log can't be written"),
+			]);
+			expect(exitCode).toBe(command === "explain" ? 1 : 0);
+		}
 	});
 });
 

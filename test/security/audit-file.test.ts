@@ -4,6 +4,7 @@ import {
 	chmodSync,
 	existsSync,
 	mkdirSync,
+	readdirSync,
 	readFileSync,
 	rmSync,
 	statSync,
@@ -58,6 +59,8 @@ describe.skipIf(!POSIX)("the file", () => {
 		const path = join(scratch.path, "audit.log");
 		for (const to of [target, join(scratch.path, "nowhere")]) {
 			symlinkSync(to, path);
+			const problem = new AuditFile(path, "info").problem();
+			expect(problem?.message).toContain("can't be written");
 			const error = refusalOf(() => new AuditFile(path, "info").record(EVENT));
 			expect(error.code).toBe("INTERNAL_ERROR");
 			rmSync(path);
@@ -94,7 +97,10 @@ describe.skipIf(!POSIX)("the file", () => {
 		const folder = join(scratch.path, "state");
 		const log = new AuditFile(join(folder, "deep", "audit.log"), "info");
 		expect(log.problem()).toBeUndefined();
-		expect(existsSync(folder)).toBe(false);
+		expect(readdirSync(scratch.path)).toEqual([]);
+		symlinkSync(join(scratch.path, "nowhere"), folder);
+		expect(log.problem()?.message).toContain("can't be written");
+		rmSync(folder);
 		writeFileSync(folder, "a file where the folder should be");
 		expect(log.problem()?.message).toContain(`${folder} is not a directory`);
 		rmSync(folder);
@@ -161,3 +167,20 @@ describe.skipIf(!POSIX)("the file", () => {
 		expect(() => expectChain(linesOf(path))).toThrow();
 	});
 });
+
+describe.skipIf(process.platform !== "linux")(
+	"a place where no file can be made",
+	() => {
+		it.each(["/proc/x/audit.log", "/proc/audit.log", "/sys/x/audit.log"])(
+			"is told of before anything is recorded: %s",
+			(path) => {
+				expect(new AuditFile(path, "info").problem()?.message).toStartWith(
+					`The audit log can't be written, so nothing is started: ${path}`,
+				);
+				const log = new AuditFile(path, "info");
+				expect(() => log.record(EVENT)).toThrow("can't be written");
+				log.close();
+			},
+		);
+	},
+);

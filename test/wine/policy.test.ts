@@ -190,6 +190,18 @@ describe.skipIf(missing !== undefined)("under Windows, a batch file", () => {
 describe.skipIf(missing !== undefined)(
 	"under Windows, the command line",
 	() => {
+		it.each([
+			["Q:\\state\\audit.log", false],
+			["C:\\state\\audit.log", true],
+		])("tells whether an audit log can be written: %s", (path, can) => {
+			using scratch = new Scratch();
+			const text = JSON.stringify({ auditLogPath: path });
+			const config = windowsPath(scratch.write("config.json", text));
+			const { stdout, exitCode } = runProgram("check", "--config", config);
+			expect(exitCode).toBe(0);
+			expect(stdout.includes("The audit log can't be written")).toBe(!can);
+		});
+
 		it("says what is wrong with a configuration, and where", () => {
 			using scratch = new Scratch();
 			const path = windowsPath(
