@@ -68,6 +68,8 @@ export class AuditFile implements AuditLog {
 	#length = 0;
 	/** Records that there was no room for, after those that wait. */
 	#lost = 0;
+	/** Modes of the file that were undone, and are not on record yet. */
+	readonly #exposed = new Set<string>();
 	#retry: ReturnType<typeof setTimeout> | undefined;
 
 	constructor(
@@ -77,7 +79,11 @@ export class AuditFile implements AuditLog {
 		maxBytes?: number,
 	) {
 		this.#threshold = AUDIT_LEVELS.indexOf(level);
-		this.#file = new LogFile(path, maxBytes);
+		const onExposed = (mode: string) => {
+			this.#exposed.add(mode);
+			this.#retryLater();
+		};
+		this.#file = new LogFile(path, onExposed, maxBytes);
 	}
 
 	record(event: AuditEvent): void {
@@ -86,8 +92,7 @@ export class AuditFile implements AuditLog {
 			this.#write(() => this.#file.open());
 			return;
 		}
-		if (this.#length >= MOST_WAITING) this.#lost++;
-		else this.#add(event);
+		this.#add(event);
 		this.#write(() => this.#writeAll());
 	}
 
@@ -116,7 +121,7 @@ export class AuditFile implements AuditLog {
 	}
 
 	close(): void {
-		if (this.#waiting.length > 0) this.#problemOf(() => this.#writeAll());
+		this.#problemOf(() => this.#writeAll());
 		clearTimeout(this.#retry);
 		this.#retry = undefined;
 		const lost = this.#waiting.length + this.#lost;
@@ -126,8 +131,21 @@ export class AuditFile implements AuditLog {
 	}
 
 	#add(event: AuditEvent): void {
+		if (this.#length >= MOST_WAITING) {
+			this.#lost++;
+			return;
+		}
 		if (this.#lost > 0) this.#addLost();
 		this.#seal(event);
+	}
+
+	/** Once a turn: who changes it all the time must not keep the server writing. */
+	#addExposed(): void {
+		if (this.#exposed.size === 0) return;
+		const modes = [...this.#exposed].join(", ");
+		const reason = `the log's mode was ${modes}, and is 600 again`;
+		this.#exposed.clear();
+		this.#add({ level: "warn", operation: "audit", result: "exposed", reason });
 	}
 
 	/** The place of those that there was no room for. */
@@ -155,6 +173,7 @@ export class AuditFile implements AuditLog {
 	/** @throws Error where not all that waits can be written; it is tried again */
 	#writeAll(): void {
 		let written = 0;
+		this.#addExposed();
 		try {
 			for (const line of this.#waiting) {
 				this.#file.append(line);

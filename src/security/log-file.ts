@@ -32,6 +32,7 @@ interface OpenLog {
 	readonly inode: bigint;
 	readonly device: bigint;
 	readonly size: bigint;
+	readonly mode: bigint;
 }
 
 /** A file that ends within a line. */
@@ -50,8 +51,10 @@ export class LogFile {
 	#torn: Torn | undefined;
 	#hasFailed = false;
 
+	/** @param onExposed told of a mode, not the owner's alone, that was undone */
 	constructor(
 		readonly path: string,
+		private readonly onExposed: (mode: string) => void,
 		private readonly maxBytes = MAX_BYTES,
 	) {}
 
@@ -121,8 +124,19 @@ export class LogFile {
 		closeSync(fd);
 	}
 
-	/** The file that the path names now; another server may have put the one before aside. */
+	/** The file that the path names now, the owner's alone. */
 	#current(): OpenLog {
+		const log = this.#named();
+		const mode = log.mode & 0o777n;
+		if (process.platform !== "win32" && mode !== 0o600n) {
+			fchmodSync(log.fd, 0o600);
+			this.onExposed(mode.toString(8));
+		}
+		return log;
+	}
+
+	/** Another server may have put the one before aside. */
+	#named(): OpenLog {
 		if (this.#open) {
 			const { fd, inode, device } = this.#open;
 			const there = statSync(this.path, {
@@ -131,7 +145,7 @@ export class LogFile {
 			});
 			const stays = there?.ino === inode && there.dev === device;
 			if (stays && there.size < this.maxBytes)
-				return { fd, inode, device, size: there.size };
+				return { fd, inode, device, size: there.size, mode: there.mode };
 			this.close();
 			if (stays) putAside(this.path);
 		}
@@ -267,9 +281,8 @@ function openLog(path: string): OpenLog {
 	try {
 		const info = fstatSync(fd, { bigint: true });
 		if (!info.isFile()) throw new Error("it is not a file");
-		if (process.platform !== "win32" && info.mode & 0o077n)
-			fchmodSync(fd, 0o600);
-		return { fd, inode: info.ino, device: info.dev, size: info.size };
+		const { ino: inode, dev: device, size, mode } = info;
+		return { fd, inode, device, size, mode };
 	} catch (error) {
 		closeSync(fd);
 		throw error;

@@ -46,6 +46,30 @@ describe.skipIf(!POSIX)("the file", () => {
 		expect(readFileSync(path, "utf8")).toStartWith("before\n{");
 	});
 
+	it("becomes so again while it is open, and tells so", () => {
+		using scratch = new Scratch();
+		const path = join(scratch.path, "audit.log");
+		const log = new AuditFile(path, "error");
+		log.record({ ...EVENT, level: "error" });
+		for (const [mode, level] of [
+			[0o666, "error"],
+			[0o640, "info"],
+		] as const) {
+			chmodSync(path, mode);
+			log.record({ ...EVENT, level });
+			expect(statSync(path).mode & 0o777).toBe(0o600);
+		}
+		log.close();
+		expect(
+			linesOf(path).map(({ result, reason = "" }) => [result, reason]),
+		).toEqual([
+			["admitted", ""],
+			["admitted", ""],
+			["exposed", "the log's mode was 666, 640, and is 600 again"],
+		]);
+		expectChain(linesOf(path));
+	});
+
 	it("is not opened before the first record, as some clients start a server twice", () => {
 		using scratch = new Scratch();
 		const path = join(scratch.path, "state/audit.log");
