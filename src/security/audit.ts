@@ -150,7 +150,7 @@ export class AuditFile implements AuditLog {
 
 	/** The place of those that there was no room for. */
 	#addLost(): void {
-		const reason = `${this.#lost} records could not be written, nor kept until they could be`;
+		const reason = `records that could neither be written nor kept until they could be: ${this.#lost}`;
 		this.#lost = 0;
 		this.#seal({ level: "error", operation: "audit", result: "lost", reason });
 	}

@@ -11,13 +11,12 @@ setDefaultTimeout(60_000);
 const POSSIBLE = process.platform === "linux" && process.getuid?.() === 0;
 
 /** A server whose log is on a disk of its own, which nobody else sees. */
-async function onSmallDisk(scratch: Scratch, config: object = {}) {
+async function onSmallDisk(scratch: Scratch) {
 	const mount = `mount -t tmpfs -o size=64k none ${scratch.path} && exec "$@"`;
 	const server = await RawServer.start(
 		{
 			allowedExecutables: ["cat", "true"],
 			auditLogPath: join(scratch.path, "audit.log"),
-			...config,
 		},
 		{ wrapper: ["unshare", "-m", "sh", "-c", mount, "sh"] },
 	);
@@ -26,11 +25,11 @@ async function onSmallDisk(scratch: Scratch, config: object = {}) {
 	return {
 		server,
 		fill() {
-			for (let size = 65_536; size > 0; size >>= 1)
+			for (let chunk = 2 ** 20; chunk > 0; )
 				try {
-					writeFileSync(filler, "x".repeat(size), { flag: "a" });
+					writeFileSync(filler, "x".repeat(chunk), { flag: "a" });
 				} catch {
-					// What fits is there.
+					chunk >>= 1;
 				}
 		},
 		empty: () => rmSync(filler),

@@ -84,10 +84,23 @@ describe("doctor", () => {
 		const report = await examine(scratch, { maxProcessLifetime: 77 });
 		expect(find(report, "audit")).toMatchObject({ by: "server" });
 		expect(find(report, "audit")?.promise).toStartWith("Every launch");
-		const few = await examine(scratch, { auditLogLevel: "warn" });
-		expect(find(few, "audit")?.promise).toContain("without launches");
 		expect(find(report, "lifetime")?.how).toContain("77 s");
 	});
+
+	it.each([
+		["error", "launches, refusals, input, limits and ends"],
+		["warn", "launches, input and ends other than crashes"],
+	])(
+		"tells what auditLogLevel %s leaves out, as check does",
+		async (auditLogLevel, what) => {
+			using scratch = new Scratch();
+			const report = await examine(scratch, { auditLogLevel });
+			expect(find(report, "audit")?.promise).toContain(`without ${what}`);
+			const check = ["check", "--config", join(scratch.path, "config.json")];
+			const { stdout } = await runCommand(check, { cwd: scratch.path });
+			expect(stdout).toContain(`  ${what} are not recorded\n`);
+		},
+	);
 
 	it("tells of an audit log that can't be written, as check and explain do", async () => {
 		using scratch = new Scratch();

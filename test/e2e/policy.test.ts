@@ -177,24 +177,6 @@ describe("mcp-process check", () => {
 		expect(shown.match(/^ {2}\S/gm)).toHaveLength(Number(count));
 	});
 
-	it.each([
-		["error", "launches, refusals, input, limits and ends"],
-		["warn", "launches, input and ends other than crashes"],
-		["info", undefined],
-	])("warns of what auditLogLevel %s leaves out", async (level, what) => {
-		using scratch = new Scratch();
-		const config = scratch.write(
-			"policy.json",
-			JSON.stringify({ auditLogLevel: level }),
-		);
-		const { stdout } = await run(
-			scratch.path,
-			...["check", "--config", config],
-		);
-		if (what === undefined) expect(stdout).not.toContain("not recorded");
-		else expect(stdout).toContain(`  ${what} are not recorded\n`);
-	});
-
 	it("fails on a configuration that can't be used, exit 1", async () => {
 		using scratch = new Scratch();
 		const config = scratch.write("policy.json", '{ "allowedExecutable": [] }');

@@ -1,6 +1,10 @@
 import { describe, expect, it } from "bun:test";
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { ManagedProcess } from "../../src/process/process.ts";
-import { eventually } from "../support/server.ts";
+import { AuditFile } from "../../src/security/audit.ts";
+import { EVENT } from "../support/audit.ts";
+import { eventually, Scratch } from "../support/server.ts";
 import { caught, Table, textOf } from "../support/table.ts";
 
 const bytes = (data: string) => new TextEncoder().encode(data);
@@ -26,6 +30,24 @@ describe.skipIf(process.platform === "win32")("standard input", () => {
 			"both to come back",
 		);
 		expect(process.state).toBe("running");
+	});
+
+	it("is refused while no record of it could even be kept for later", async () => {
+		using scratch = new Scratch();
+		const folder = join(scratch.path, "state");
+		const log = new AuditFile(join(folder, "audit.log"), "info");
+		await using table = await Table.open({}, log);
+		const process = await table.start("/bin/cat");
+		const write = () => table.manager.write(process, bytes("x"), 5000);
+		rmSync(folder, { recursive: true });
+		writeFileSync(folder, "a file where the folder should be");
+		expect(await write()).toBe(1);
+		const args = Array.from({ length: 4 }, () => "x".repeat(500));
+		for (let count = 0; count < 2000; count++)
+			expect(() => log.record({ ...EVENT, args })).toThrow();
+		expect(await caught(write())).toMatchObject({ code: "INTERNAL_ERROR" });
+		rmSync(folder);
+		expect(await write()).toBe(1);
 	});
 
 	it("of a process that ends unread does no harm", async () => {

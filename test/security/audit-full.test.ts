@@ -97,7 +97,7 @@ describe.skipIf(!POSIX)("records that can't be written", () => {
 			level: "error",
 			operation: "audit",
 			result: "lost",
-			reason: `${count - (lines.length - 2)} records could not be written, nor kept until they could be`,
+			reason: `records that could neither be written nor kept until they could be: ${count - (lines.length - 2)}`,
 		});
 		expect(after).toMatchObject({ reason: "after" });
 		expect(lines.length).toBeGreaterThan(1000);

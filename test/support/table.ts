@@ -2,6 +2,7 @@ import type { ConfigInput } from "../../src/config/schema.ts";
 import type { StartRequest } from "../../src/process/identity.ts";
 import { ProcessManager } from "../../src/process/manager.ts";
 import type { ManagedProcess } from "../../src/process/process.ts";
+import type { AuditLog } from "../../src/security/audit.ts";
 import type { AuditEvent } from "../../src/security/audit-event.ts";
 import { logTo } from "./audit.ts";
 import { makeParts } from "./gate.ts";
@@ -14,12 +15,16 @@ export class Table implements AsyncDisposable {
 
 	private constructor(readonly manager: ProcessManager) {}
 
-	static async open(config: ConfigInput = {}): Promise<Table> {
+	/** @param audit in place of `events` */
+	static async open(
+		config: ConfigInput = {},
+		audit?: AuditLog,
+	): Promise<Table> {
 		const log = logTo((event) => {
 			if (table.broken) throw new Error("the disk is full");
 			table.events.push(event);
 		});
-		const parts = await makeParts(config, log);
+		const parts = await makeParts(config, audit ?? log);
 		const table = new Table(
 			new ProcessManager(parts.config, parts.gate, parts.platform, parts.audit),
 		);
