@@ -45,25 +45,34 @@ exec 3<&0
 		kill -s KILL "$1"
 	}
 	# With nothing but the shell itself, as there may be no room for a process more.
+	# It looks at those that have come since its last look: that is quick enough for
+	# what forks and ends.
 	sweep() {
+		since=$highest
 		for file in /proc/[0-9]*/limits; do
+			pid=\${file#/proc/}
+			pid=\${pid%/limits}
+			[ "$pid" -gt "$since" ] || continue
+			[ "$pid" -gt "$highest" ] && highest=$pid
+			marked=
 			while read -r a b c soft hard; do
 				[ "$a $b $c" = "Max file locks" ] || continue
-				case $soft in $mark[0-9][0-9][0-9][0-9][0-9][0-9][0-9])
-					pid=\${file#/proc/}
-					end "\${pid%/limits}" ;;
-				esac
+				case $soft in $mark[0-9][0-9][0-9][0-9][0-9][0-9][0-9]) marked=1 ;; esac
 				break
 			done <"$file"
+			[ -z "$marked" ] || end "$pid"
 		done
 	}
 	last() {
 		trap '' EXIT
-		quiet=
-		for round in 1 2 3 4 5 6 7 8 9 10; do
-			left=
-			[ -z "$mark" ] || sweep
-			if [ -n "$left" ]; then quiet=; elif [ -n "$quiet" ]; then break; else quiet=1; fi
+		for round in 1 2 3 4 5; do
+			[ -n "$mark" ] || break
+			left= highest=0 look=0
+			while [ "$look" -lt 40 ]; do
+				sweep
+				look=$((look + 1))
+			done
+			[ -n "$left" ] || break
 		done
 		[ -z "$cgroup" ] || set -- "$@" "$cgroup"
 		for round in 1 2 3 4 5; do
@@ -81,8 +90,9 @@ exec 3<&0
 	# One that is born while the others are looked at is seen by the next look only.
 	quiet=
 	for round in 1 2 3 4 5 6 7 8 9 10; do
-		[ -n "$mark" ] || break
-		files=$(grep -ls "^Max file locks *$mark[0-9]\\{7\\} " /proc/[0-9]*/limits)
+		[ -n "$mark" ] || exit
+		marked="^Max file locks *$mark[0-9]\\{7\\} "
+		files=$(grep -ls "$marked" /proc/[0-9]*/limits)
 		left=
 		for file in $files; do
 			pid=\${file#/proc/}
