@@ -100,7 +100,7 @@ export const PARTS: readonly Part[] = [
 		files: [
 			...["bench/*", "e2e/attack*", "e2e/child*", "e2e/hostile-folder*"],
 			"e2e/exchanged*",
-			...["e2e/policy*", "e2e/programs*", "e2e/remediation*"],
+			...["e2e/check*", "e2e/policy*", "e2e/programs*", "e2e/remediation*"],
 		],
 		runs: "beside",
 	},
