@@ -68,7 +68,7 @@ exec 3<&0
 		for round in 1 2 3 4 5; do
 			[ -n "$mark" ] || break
 			left= highest=0 look=0
-			while [ "$look" -lt 40 ]; do
+			while [ "$look" -lt "$looks" ]; do
 				sweep
 				look=$((look + 1))
 			done
@@ -86,23 +86,25 @@ exec 3<&0
 		done
 	}
 	# Also where a shell that can't start grep ends.
+	looks=40 found=
 	trap 'last "$@"' EXIT
 	# One that is born while the others are looked at is seen by the next look only.
 	quiet=
 	for round in 1 2 3 4 5 6 7 8 9 10; do
 		[ -n "$mark" ] || exit
-		marked="^Max file locks *$mark[0-9]\\{7\\} "
-		files=$(grep -ls "$marked" /proc/[0-9]*/limits)
+		files=$(grep -ls "^Max file locks *$mark[0-9]\\{7\\} " /proc/[0-9]*/limits)
 		left=
 		for file in $files; do
 			pid=\${file#/proc/}
 			end "\${pid%/limits}"
+			[ "$file" = "/proc/$PPID/limits" ] || found=1
 		done
 		if [ -n "$left" ]; then quiet=; elif [ -n "$quiet" ]; then break; else
 			quiet=1
 			sleep 0.05
 		fi
 	done
+	[ -n "$found" ] || looks=1
 ) </dev/null >/dev/null 2>&1 &
 `;
 
