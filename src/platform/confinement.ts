@@ -41,8 +41,8 @@ export class Confinement {
 
 	/**
 	 * What is seen of a tree of more processes than it may have, which is to be ended:
-	 * they are counted in one read and grow no more, as a fork bomb is faster than who
-	 * looks at one after the other. Undefined of any other tree. One of very many
+	 * they are counted in one read, as a fork bomb is faster than who looks at one
+	 * after the other. Undefined of any other tree. One of very many
 	 * processes leaves the others their part of the processors from now on.
 	 *
 	 * @param pids those in its control group
@@ -59,7 +59,6 @@ export class Confinement {
 			this.#share = share?.();
 		if (processCount <= (limits?.maxProcesses ?? Number.POSITIVE_INFINITY))
 			return undefined;
-		limits?.forbidForks();
 		return {
 			threadCount: processCount,
 			memoryBytes: 0,
@@ -68,6 +67,10 @@ export class Confinement {
 			...totals(),
 			processCount,
 		};
+	}
+
+	forbidForks(): void {
+		this.bounds?.limits?.forbidForks();
 	}
 
 	/** To be called once all have ended. */

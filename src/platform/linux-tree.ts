@@ -93,6 +93,10 @@ export class LinuxTree implements Tree {
 		return this.#confinement.wasOutOfMemory();
 	}
 
+	forbidForks(): void {
+		this.#confinement.forbidForks();
+	}
+
 	signal(...signals: readonly Signal[]): void {
 		if (this.#isGone) return;
 		const cgroup = this.bonds?.cgroup;

@@ -46,6 +46,8 @@ export interface Tree {
 	 * the system isn't asked.
 	 */
 	proportionalMemory(): Iterable<number> | undefined;
+	/** From now on no member can start a process, where the system can see to that. */
+	forbidForks?(): void;
 	/** Lets each member, and whatever it starts, open no more than `count` descriptors. */
 	limitDescriptors(count: number): void;
 	/** The most descriptors that one member has open; undefined where the system isn't asked. */

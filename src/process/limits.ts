@@ -77,6 +77,8 @@ export class LimitJudge {
 		if (breach) {
 			this.#isOver = true;
 			this.onBreach(breach);
+			// Not before: who can't fork may end by that, and not by the breach.
+			if (breach.cause === "process_limit") this.process.tree.forbidForks?.();
 			return undefined;
 		}
 		// One that is paused has to go on in time.

@@ -48,6 +48,28 @@ describe.skipIf(!LINUX)("a limit of processes", () => {
 		if (strict) expect(forks).toBeLessThan(1500);
 	});
 
+	it("is what ended a tree that can fork no more, also where somebody asks for its figures all the time", async () => {
+		await using server = await TestServer.start(CONFIG);
+		const causes: string[] = [];
+		for (let round = 0; round < 6; round++) {
+			const { pid } = await server.ok("process_start", {
+				executable: PYTHON,
+				args: [
+					"-c",
+					"import os, time\nfor _ in range(300):\n  if os.fork() == 0: time.sleep(60)\n  time.sleep(0.005)\ntime.sleep(60)",
+				],
+				resourceLimits: { maxProcesses: 10 },
+			});
+			for (;;) {
+				const { state } = await server.ok("process_get_stats", { pid });
+				if (state !== "running") break;
+			}
+			const { termination } = await server.ok("process_get_status", { pid });
+			causes.push(termination.cause);
+		}
+		expect(causes).toEqual(causes.map(() => "process_limit"));
+	});
+
 	it.skipIf(!WITH_CGROUPS.isAvailable)(
 		"holds against thousands in sessions of their own that take all processors, and the server answers meanwhile",
 		async () => {
