@@ -28,6 +28,20 @@ export interface AuditEvent {
 	readonly bytes?: number | undefined;
 }
 
+/** Paths as they are recorded: most records are of a few programs in a few folders. */
+const paths = new Map<string, string>();
+const MOST_PATHS = 100;
+
+function maskedPath(path: string): string {
+	const known = paths.get(path);
+	if (known !== undefined) return known;
+	const shown = maskText(cut(path));
+	if (path.length > LONGEST_TEXT) return shown;
+	if (paths.size >= MOST_PATHS) paths.clear();
+	paths.set(path, shown);
+	return shown;
+}
+
 /** The event's fields in the log's order, without what must not be kept. */
 export function masked(event: AuditEvent): AuditEvent {
 	const { level, operation, executable, args, cwd, pid, agent } = event;
@@ -36,9 +50,9 @@ export function masked(event: AuditEvent): AuditEvent {
 	return {
 		level,
 		operation,
-		executable: executable && maskText(cut(executable)),
+		executable: executable && maskedPath(executable),
 		args: args && shortened(maskArguments(fewer), args.length),
-		cwd: cwd && maskText(cut(cwd)),
+		cwd: cwd && maskedPath(cwd),
 		pid,
 		agent: agent && cut(agent),
 		result,
