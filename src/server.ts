@@ -105,10 +105,25 @@ export async function serveTools(
 			.sendLoggingMessage({ level: severity, logger: "services", data })
 			.catch((error: unknown) => diagnose(messageOf(error)));
 	};
-	server.onerror = (error) => {
-		diagnose(`protocol: ${error.message}`);
-	};
+	server.onerror = faultReporter();
 	await server.connect(withBadParams(withIds(transport)));
+}
+
+/** Faults that are told one by one; later ones at each doubling of their number. */
+const TOLD_SINGLY = 20;
+
+/** Tells of faults in the protocol: a client that writes no messages must not fill its own log. */
+function faultReporter(): (error: Error) => void {
+	let count = 0;
+	let next = 1;
+	return ({ message }) => {
+		count++;
+		if (count < next) return;
+		const isSingle = count <= TOLD_SINGLY;
+		next = count < TOLD_SINGLY ? count + 1 : count * 2;
+		const many = isSingle ? "" : ` (${count} faults so far)`;
+		diagnose(`protocol: ${message}${many}`);
+	};
 }
 
 /** Serves the processes' output and status as resources. */

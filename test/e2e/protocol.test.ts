@@ -203,3 +203,20 @@ describe("the protocol", () => {
 			expect((await server.answer(id)).result).toEqual({});
 	});
 });
+
+describe("a client that writes no messages", () => {
+	it("gets an answer to each line, and does not fill its own log", async () => {
+		const LINES = 20_000;
+		await using server = await RawServer.start({});
+		server.write("junk\n".repeat(LINES));
+		expect((await server.request("ping")).result).toEqual({});
+		const refused = server.stdout.match(/"code":-32700/g);
+		expect(refused).toHaveLength(LINES);
+		const told = server.stderr.trim().split("\n");
+		expect(told.length).toBeGreaterThan(20);
+		expect(told.length).toBeLessThan(40);
+		expect(told.at(-1)).toMatch(
+			/^mcp-process: protocol: not JSON: .* \(\d+ faults so far\)$/,
+		);
+	});
+});
