@@ -115,10 +115,13 @@ describe.skipIf(!LINUX)("a tree", () => {
 	});
 
 	it("does not count a zombie for alive", async () => {
-		await using running = await sh("sh -c 'exit 0' & exec sleep 60");
+		await using running = await sh(
+			"sh -c 'exit 0' & echo child $!; exec sleep 60",
+		);
 		const { pid, tree } = running.launched;
+		const child = Number((await running.says(/child (\d+)/))[1]);
 		await eventually(
-			() => (tree.alive().length === 1 ? true : undefined),
+			() => (isAlive(child) ? undefined : true),
 			"the child to be a zombie",
 		);
 		expect(tree.alive()).toEqual([pid]);
