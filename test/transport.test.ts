@@ -25,22 +25,25 @@ function hasNumber(value: unknown): value is { id: number } {
 
 const withMeta = (_meta: unknown) => ({ ...request(1), params: { _meta } });
 
+/** Answers every request with a megabyte. */
+function answerAll(transport: LineTransport, onRequest = () => {}): void {
+	const result = { answer: "x".repeat(2 ** 20) };
+	transport.onmessage = (message) => {
+		onRequest();
+		if ("id" in message && message.id !== undefined)
+			void transport.send({ jsonrpc: "2.0", id: message.id, result });
+	};
+}
+
 describe("reading", () => {
 	it("takes no more requests of a client that does not take its answers, and all of them once it does", async () => {
 		const input = new PassThrough();
 		const output = new PassThrough({ highWaterMark: 1 });
 		const transport = new LineTransport(input, sinkOf(output));
-		const answer = "x".repeat(2 ** 20);
 		let requests = 0;
-		transport.onmessage = (message) => {
+		answerAll(transport, () => {
 			requests++;
-			if ("id" in message && message.id !== undefined)
-				void transport.send({
-					jsonrpc: "2.0",
-					id: message.id,
-					result: { answer },
-				});
-		};
+		});
 		await transport.start();
 		for (let id = 0; id < 64; id++) {
 			input.write(line(request(id)));
@@ -70,17 +73,10 @@ describe("reading", () => {
 		}
 		const output = new PassThrough({ highWaterMark: 1 });
 		const transport = new LineTransport(requests(), sinkOf(output));
-		const answer = "x".repeat(2 ** 20);
 		let taken = 0;
-		transport.onmessage = (message) => {
+		answerAll(transport, () => {
 			taken++;
-			if ("id" in message && message.id !== undefined)
-				void transport.send({
-					jsonrpc: "2.0",
-					id: message.id,
-					result: { answer },
-				});
-		};
+		});
 		await transport.start();
 		await eventually(() => read > 64 || undefined, "what waits");
 		for (let turn = 0; turn < 100; turn++) await nextTurn();
@@ -106,14 +102,7 @@ describe("reading", () => {
 			write() {},
 			flush: () => gone.promise,
 		});
-		transport.onmessage = (message) => {
-			if ("id" in message && message.id !== undefined)
-				void transport.send({
-					jsonrpc: "2.0",
-					id: message.id,
-					result: { answer: "x".repeat(2 ** 20) },
-				});
-		};
+		answerAll(transport);
 		await transport.start();
 		await eventually(() => read > 64 || undefined, "what waits");
 		gone.reject(new Error("EPIPE"));

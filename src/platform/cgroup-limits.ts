@@ -109,9 +109,7 @@ export class LimitGroups {
 
 	/** Where the groups are that are in no other folder of this server's. */
 	get folders(): readonly string[] {
-		return [...this.places.values()].flatMap(({ version, directory }) =>
-			version === 1 ? [directory] : [],
-		);
+		return ofVersion1(this.places);
 	}
 
 	/**
@@ -208,10 +206,8 @@ export class LimitGroup {
 	}
 
 	/** Groups that processes are not in from their start. */
-	get #later(): string[] {
-		return [...this.joined.values()].flatMap(({ version, directory }) =>
-			version === 1 ? [directory] : [],
-		);
+	get #later(): readonly string[] {
+		return ofVersion1(this.joined);
 	}
 
 	/** Whether the kernel has ended a member because the memory of all was at its most. */
@@ -231,6 +227,12 @@ export class LimitGroup {
 	remove(): void {
 		for (const directory of this.#later) removeTree(directory);
 	}
+}
+
+function ofVersion1(places: ReadonlyMap<Controller, Place>): readonly string[] {
+	return [...places.values()].flatMap(({ version, directory }) =>
+		version === 1 ? [directory] : [],
+	);
 }
 
 /** Whether the groups below one of version 2 have a controller, or get it now. */

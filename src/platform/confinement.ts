@@ -15,8 +15,13 @@ const ENFORCED_BY: Readonly<Record<LimitName, string>> = {
 export interface Bounds {
 	/** Where it holds the tree to its limits; undefined where it has none. */
 	readonly limits: LimitGroup | undefined;
-	/** Gives all that is in the tree's control group one share of the processors, where each session has its own. */
-	readonly share: () => LimitGroup | undefined;
+	/**
+	 * Gives all that is in the tree's control group one share of the processors,
+	 * where each session has its own.
+	 *
+	 * @param group what it gave before, where more have come since
+	 */
+	readonly share: (group: LimitGroup | undefined) => LimitGroup;
 	readonly oom: OomWatch;
 }
 
@@ -40,25 +45,32 @@ export class Confinement {
 	}
 
 	/**
-	 * What is seen of a tree of more processes than it may have, which is to be ended:
-	 * they are counted in one read, as a fork bomb is faster than who looks at one
-	 * after the other. Undefined of any other tree. One of very many
-	 * processes leaves the others their part of the processors from now on.
+	 * Has a tree of very many processes leave the others their part of the processors.
 	 *
 	 * @param pids those in its control group
+	 */
+	shareOut(pids: readonly number[]): void {
+		if (!this.bounds || this.bounds.limits || pids.length <= MOST_SHARES)
+			return;
+		if (this.#share?.holds(pids)) return;
+		this.#share = this.bounds.share(this.#share);
+	}
+
+	/**
+	 * What is seen of a tree of more processes than it may have, which is to be ended:
+	 * they are counted in one read, as a fork bomb is faster than who looks at one
+	 * after the other. Undefined of any other tree.
+	 *
+	 * @param processCount of those in its control group
 	 * @param last what was seen before
 	 */
 	crowd(
-		pids: readonly number[],
+		processCount: number,
 		last: TreeSample | undefined,
 		totals: () => TreeTotals,
 	): TreeSample | undefined {
-		const { limits, share } = this.bounds ?? {};
-		const processCount = pids.length;
-		if (processCount > MOST_SHARES && !limits && !this.#share?.holds(pids))
-			this.#share = share?.();
-		if (processCount <= (limits?.maxProcesses ?? Number.POSITIVE_INFINITY))
-			return undefined;
+		const most = this.bounds?.limits?.maxProcesses ?? Number.POSITIVE_INFINITY;
+		if (processCount <= most) return undefined;
 		return {
 			threadCount: processCount,
 			memoryBytes: 0,

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { diagnose, messageOf, systemCode } from "../errors.ts";
+import { diagnose, EXHAUSTED, messageOf, systemCode } from "../errors.ts";
 import type { Adoptions } from "./adoption.ts";
 import { type Cgroup, Cgroups } from "./cgroup.ts";
 import type { LimitGroup } from "./cgroup-limits.ts";
@@ -70,7 +70,6 @@ export class LinuxEnclosure implements Enclosure {
 	readonly #cgroups: Cgroups | undefined;
 	#cgroup: Cgroup | undefined;
 	readonly #limits: LimitGroup | undefined;
-	#shared: LimitGroup | undefined;
 	#hasFallenBack = false;
 
 	constructor(
@@ -93,10 +92,7 @@ export class LinuxEnclosure implements Enclosure {
 	fallBack(error: unknown): boolean {
 		// That has nothing to do with the group.
 		const code = systemCode(error) ?? "";
-		if (
-			!this.#cgroup ||
-			["EMFILE", "ENFILE", "EAGAIN", "ENOMEM"].includes(code)
-		)
+		if (!this.#cgroup || [...EXHAUSTED, "EAGAIN", "ENOMEM"].includes(code))
 			return false;
 		this.#cgroup.remove();
 		this.#cgroup = undefined;
@@ -121,7 +117,7 @@ export class LinuxEnclosure implements Enclosure {
 				tag: this.#tag,
 				cgroup: this.#cgroup,
 				limits: this.#limits,
-				share: () => this.#share(),
+				share: (group) => this.#share(group),
 				oom,
 				activity: this.#cgroups?.activity,
 			},
@@ -144,11 +140,9 @@ export class LinuxEnclosure implements Enclosure {
 			if (!join(tree.alive())) return;
 	}
 
-	#share(): LimitGroup | undefined {
-		if (!this.#cgroup) return undefined;
-		this.#shared ??= this.bindings.share();
-		joinFrozen(this.#cgroup, this.#shared.joining());
-		return this.#shared;
+	#share(group = this.bindings.share()): LimitGroup {
+		if (this.#cgroup) joinFrozen(this.#cgroup, group.joining());
+		return group;
 	}
 
 	abandon(): void {

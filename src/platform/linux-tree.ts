@@ -226,7 +226,8 @@ export class LinuxTree implements Tree {
 
 	#measure(): TreeSample | undefined {
 		const listed = this.bonds?.cgroup?.members() ?? [];
-		const crowd = this.#confinement.crowd(listed, this.#last, () =>
+		this.#confinement.shareOut(listed);
+		const crowd = this.#confinement.crowd(listed.length, this.#last, () =>
 			this.totals(),
 		);
 		if (crowd) return crowd;

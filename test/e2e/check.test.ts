@@ -1,13 +1,8 @@
 import { describe, expect, it } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { runCommand } from "../support/command.ts";
+import { runIn } from "../support/command.ts";
 import { Scratch } from "../support/server.ts";
-
-/** Runs the program as a person does, in a folder of its own. */
-function run(cwd: string, ...args: string[]) {
-	return runCommand(args, { cwd });
-}
 
 describe("mcp-process check", () => {
 	it("warns of what an allowlist can't contain, and how to narrow it", async () => {
@@ -20,7 +15,7 @@ describe("mcp-process check", () => {
 			}),
 		);
 		mkdirSync(join(scratch.path, "bin"));
-		const { stdout, code } = await run(
+		const { stdout, code } = await runIn(
 			scratch.path,
 			...["check", "--config", config],
 		);
@@ -38,7 +33,7 @@ describe("mcp-process check", () => {
 			"policy.json",
 			'{ "allowedExecutables": ["rm", "dd", "sudo", "bash"] }',
 		);
-		const { stdout } = await run(scratch.path, "check", "--config", config);
+		const { stdout } = await runIn(scratch.path, "check", "--config", config);
 		expect(stdout).toContain("  rm, dd, sudo: each is always refused");
 		const [, count, shown = ""] =
 			/Risks \((\d+)\):\n([\s\S]*)/.exec(stdout) ?? [];
@@ -48,7 +43,7 @@ describe("mcp-process check", () => {
 	it("fails on a configuration that can't be used, exit 1", async () => {
 		using scratch = new Scratch();
 		const config = scratch.write("policy.json", '{ "allowedExecutable": [] }');
-		const { stderr, stdout, code } = await run(
+		const { stderr, stdout, code } = await runIn(
 			scratch.path,
 			...["check", "--config", config],
 		);

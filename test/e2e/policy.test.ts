@@ -1,22 +1,8 @@
 import { describe, expect, it } from "bun:test";
 import { copyFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { runIn } from "../support/command.ts";
 import { BINARY, Scratch, TestServer } from "../support/server.ts";
-
-/** Runs the program as a person does, in a folder of its own. */
-async function run(cwd: string, ...args: string[]) {
-	const child = Bun.spawn([BINARY, ...args], {
-		cwd,
-		env: { PATH: process.env.PATH, HOME: cwd },
-		stdio: ["ignore", "pipe", "pipe"],
-	});
-	const [stdout, stderr, exitCode] = await Promise.all([
-		child.stdout.text(),
-		child.stderr.text(),
-		child.exited,
-	]);
-	return { stdout, stderr, exitCode };
-}
 
 describe("process_check_policy", () => {
 	it("gives every layer's verdict and starts nothing", async () => {
@@ -103,33 +89,33 @@ describe("mcp-process explain", () => {
 	it("says which line allows a launch, exit 0", async () => {
 		using scratch = new Scratch();
 		const config = scratch.write("policy.json", CONFIG);
-		const result = await run(
+		const result = await runIn(
 			scratch.path,
 			...["explain", "--config", config, "--", "echo", "--version"],
 		);
 		expect(result.stdout).toContain(`"echo" (${config}:4)`);
 		expect(result.stdout).toEndWith("Allowed.\n");
-		expect(result).toMatchObject({ exitCode: 0, stderr: "" });
+		expect(result).toMatchObject({ code: 0, stderr: "" });
 	});
 
 	it("says which layer refuses it and which line to change, exit 1", async () => {
 		using scratch = new Scratch();
 		const config = scratch.write("policy.json", CONFIG);
-		const result = await run(
+		const result = await runIn(
 			scratch.path,
 			...["explain", "--config", config, "--cwd", "/", "--", "ls"],
 		);
 		expect(result.stdout).toContain('Refused by the layer "allowlist"');
 		expect(result.stdout).toContain(`${config}:3`);
 		expect(result.stdout.split("\n").length).toBeLessThan(24);
-		expect(result.exitCode).toBe(1);
+		expect(result.code).toBe(1);
 	});
 
 	it("needs a command behind --", async () => {
 		using scratch = new Scratch();
 		for (const args of [["explain"], ["explain", "ls"], ["explain", "--"]]) {
-			const { exitCode, stderr } = await run(scratch.path, ...args);
-			expect(exitCode).toBe(2);
+			const { code, stderr } = await runIn(scratch.path, ...args);
+			expect(code).toBe(2);
 			expect(stderr).toStartWith("mcp-process: ");
 		}
 	});
@@ -144,25 +130,25 @@ describe("mcp-process audit", () => {
 		await server.fails("process_start", { executable: "rm" });
 		await server.client.close();
 		const log = join(server.folder, "audit.log");
-		const intact = await run(server.folder, "audit", "verify", log);
+		const intact = await runIn(server.folder, "audit", "verify", log);
 		expect(intact.stdout).toEndWith(
 			" records of 1 server start in 1 file: intact\n",
 		);
-		expect(intact.exitCode).toBe(0);
-		const shown = await run(server.folder, "audit", "tail", log);
+		expect(intact.code).toBe(0);
+		const shown = await runIn(server.folder, "audit", "tail", log);
 		expect(shown.stdout).toContain('echo" "hi"');
 		expect(shown.stdout).toContain("dangerous_executable");
 		const text = await Bun.file(log).text();
 		writeFileSync(log, text.replace('"hi"', '"ho"'));
-		const changed = await run(server.folder, "audit", "verify", log);
-		expect(changed.exitCode).toBe(1);
+		const changed = await runIn(server.folder, "audit", "verify", log);
+		expect(changed.code).toBe(1);
 		expect(changed.stdout).toContain("NOT intact");
-		const absent = await run(server.folder, "audit", "verify", `${log}.no`);
-		expect(absent.exitCode).toBe(1);
+		const absent = await runIn(server.folder, "audit", "verify", `${log}.no`);
+		expect(absent.code).toBe(1);
 		writeFileSync(log, "");
-		const empty = await run(server.folder, "audit", "verify", log);
+		const empty = await runIn(server.folder, "audit", "verify", log);
 		expect(empty.stdout).toBe(`${log}: there is nothing in it\n`);
-		expect(empty.exitCode).toBe(0);
+		expect(empty.code).toBe(0);
 	});
 });
 

@@ -1,32 +1,14 @@
 import { describe, expect, it } from "bun:test";
 import { type Judge, Monitor } from "../../src/process/monitor.ts";
 import {
-	RecordedProcess,
+	type RecordedProcess,
 	RecordedTree,
 	sampleOf,
 } from "../support/recorded-tree.ts";
 import { eventually } from "../support/server.ts";
 import { spend } from "../support/spend.ts";
 import { TimerCount } from "../support/timers.ts";
-
-/** A watched tree, and how to end it. */
-function watch(
-	monitor: Monitor,
-	tree = new RecordedTree(),
-	judge?: Judge,
-): RecordedProcess & { readonly since: number } {
-	const recorded = new RecordedProcess(tree);
-	const since = performance.now();
-	monitor.watch(recorded.process, judge);
-	return Object.assign(recorded, { since });
-}
-
-function looksAt(tree: RecordedTree, count: number): Promise<true> {
-	return eventually(
-		() => (tree.looks.length >= count ? true : undefined),
-		`${count} looks, not ${tree.looks.length}`,
-	);
-}
+import { looksAt, watch } from "../support/watched.ts";
 
 describe("Monitor's loop", () => {
 	it("looks early, and then about once a second", async () => {

@@ -1,29 +1,8 @@
 import { describe, expect, it } from "bun:test";
-import { type Judge, Monitor } from "../../src/process/monitor.ts";
-import {
-	RecordedProcess,
-	RecordedTree,
-	sampleOf,
-} from "../support/recorded-tree.ts";
-import { eventually } from "../support/server.ts";
+import { Monitor } from "../../src/process/monitor.ts";
+import { RecordedTree, sampleOf } from "../support/recorded-tree.ts";
 import { spend } from "../support/spend.ts";
-
-function watch(
-	monitor: Monitor,
-	tree = new RecordedTree(),
-	judge?: Judge,
-): RecordedProcess {
-	const recorded = new RecordedProcess(tree);
-	monitor.watch(recorded.process, judge);
-	return recorded;
-}
-
-function looksAt(tree: RecordedTree, count: number): Promise<true> {
-	return eventually(
-		() => (tree.looks.length >= count ? true : undefined),
-		`${count} looks`,
-	);
-}
+import { looksAt, watch } from "../support/watched.ts";
 
 describe("Monitor", () => {
 	it.each([

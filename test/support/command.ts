@@ -31,3 +31,8 @@ export async function runCommand(
 	]);
 	return { code, stdout, stderr };
 }
+
+/** Runs it as a person does, in a folder. */
+export function runIn(cwd: string, ...args: string[]): Promise<CommandResult> {
+	return runCommand(args, { cwd });
+}
