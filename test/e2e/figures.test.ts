@@ -16,6 +16,9 @@ const MB = 2 ** 20;
 /** Bytes that may come and go between two readings: a process's own bookkeeping. */
 const SLACK = MB;
 
+/** Seconds as the kernel's ticks count them: 0.21 + 0.02 is less than 0.23. */
+const hundredths = (seconds: number) => Math.round(seconds * 100);
+
 const statsOf = (server: TestServer, pid: number) =>
 	server.ok("process_get_stats", { pid });
 
@@ -42,8 +45,8 @@ describe.skipIf(process.platform !== "linux").each(WAYS)(
 				const after = figuresOf(pids);
 				// A reading lies between the two, but for ticks that each member has begun.
 				const isTrue =
-					stats.cpuSeconds >= before.cpuSeconds - 0.02 * members &&
-					stats.cpuSeconds <= after.cpuSeconds + 0.02 * members &&
+					hundredths(stats.cpuSeconds - before.cpuSeconds) >= -2 * members &&
+					hundredths(stats.cpuSeconds - after.cpuSeconds) <= 2 * members &&
 					!differs(stats.memoryMB, after.memoryMB, 1) &&
 					!differs(stats.ioRead, after.ioRead, SLACK) &&
 					!differs(stats.ioWrite, after.ioWrite, SLACK) &&
