@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { LimitName, Limits } from "../security/resources.ts";
-import { Cgroup, removeStale, removeTree, serverGroupName } from "./cgroup.ts";
+import { removeStale, removeTree, serverGroupName } from "./cgroup.ts";
 import { type Controller, findCgroupHome } from "./cgroup-mounts.ts";
 
 const MB = 2 ** 20;
@@ -183,7 +183,7 @@ export class LimitGroup {
 	 * and again, and answers whether any was new.
 	 */
 	joining(): (pids: readonly number[]) => boolean {
-		const joined = new Set(this.#members());
+		const joined = new Set<number>();
 		return (pids) => {
 			const found = pids.filter((pid) => !joined.has(pid));
 			for (const directory of this.#later)
@@ -191,18 +191,6 @@ export class LimitGroup {
 			for (const pid of found) joined.add(pid);
 			return found.length > 0;
 		};
-	}
-
-	/** Whether all of these are in such groups, where there are any. */
-	holds(pids: readonly number[]): boolean {
-		if (!this.isJoinedLater) return true;
-		const members = new Set(this.#members());
-		return pids.every((pid) => members.has(pid));
-	}
-
-	#members(): number[] {
-		const [directory] = this.#later;
-		return directory === undefined ? [] : new Cgroup(directory).members();
 	}
 
 	/** Groups that processes are not in from their start. */

@@ -132,15 +132,16 @@ export class Cgroup {
 	 * has answered false once none of them runs.
 	 *
 	 * @param patience milliseconds after which they go on in any case
+	 * @returns whether it has
 	 */
-	whileFrozen(patience: number, act: () => boolean): void {
+	whileFrozen(patience: number, act: () => boolean): boolean {
 		this.freeze(true);
 		try {
 			const deadline = performance.now() + patience;
 			for (;;) {
 				const isFrozen = this.#tells("frozen 1");
-				if (!act() && isFrozen) return;
-				if (performance.now() > deadline) return;
+				if (!act() && isFrozen) return true;
+				if (performance.now() > deadline) return false;
 			}
 		} finally {
 			this.freeze(false);

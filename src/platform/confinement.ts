@@ -15,19 +15,17 @@ const ENFORCED_BY: Readonly<Record<LimitName, string>> = {
 export interface Bounds {
 	/** Where it holds the tree to its limits; undefined where it has none. */
 	readonly limits: LimitGroup | undefined;
-	/**
-	 * Gives all that is in the tree's control group one share of the processors,
-	 * where each session has its own.
-	 *
-	 * @param group what it gave before, where more have come since
-	 */
-	readonly share: (group: LimitGroup | undefined) => LimitGroup;
+	/** Makes a group that gives what is in it one share of the processors, where each session has its own. */
+	readonly share: () => LimitGroup;
+	/** Puts all that is in the tree's control group into another one; what they start later is in it, too. Returns whether it did. */
+	readonly joinAll: (group: LimitGroup) => boolean;
 	readonly oom: OomWatch;
 }
 
 /** How the kernel holds a tree. */
 export class Confinement {
 	#share: LimitGroup | undefined;
+	#isShared = false;
 
 	constructor(private readonly bounds: Bounds | undefined) {}
 
@@ -47,13 +45,13 @@ export class Confinement {
 	/**
 	 * Has a tree of very many processes leave the others their part of the processors.
 	 *
-	 * @param pids those in its control group
+	 * @param processCount of those in its control group
 	 */
-	shareOut(pids: readonly number[]): void {
-		if (!this.bounds || this.bounds.limits || pids.length <= MOST_SHARES)
-			return;
-		if (this.#share?.holds(pids)) return;
-		this.#share = this.bounds.share(this.#share);
+	shareOut(processCount: number): void {
+		if (this.#isShared || processCount <= MOST_SHARES) return;
+		if (!this.bounds || this.bounds.limits) return;
+		this.#share ??= this.bounds.share();
+		this.#isShared = this.bounds.joinAll(this.#share);
 	}
 
 	/**

@@ -117,7 +117,8 @@ export class LinuxEnclosure implements Enclosure {
 				tag: this.#tag,
 				cgroup: this.#cgroup,
 				limits: this.#limits,
-				share: (group) => this.#share(group),
+				share: this.bindings.share,
+				joinAll: (group) => this.#joinAll(group),
 				oom,
 				activity: this.#cgroups?.activity,
 			},
@@ -140,9 +141,9 @@ export class LinuxEnclosure implements Enclosure {
 			if (!join(tree.alive())) return;
 	}
 
-	#share(group = this.bindings.share()): LimitGroup {
-		if (this.#cgroup) joinFrozen(this.#cgroup, group.joining());
-		return group;
+	#joinAll(group: LimitGroup): boolean {
+		if (!group.isJoinedLater || !this.#cgroup) return true;
+		return joinFrozen(this.#cgroup, group.joining());
 	}
 
 	abandon(): void {
@@ -156,6 +157,6 @@ export class LinuxEnclosure implements Enclosure {
 function joinFrozen(
 	cgroup: Cgroup,
 	join: (pids: readonly number[]) => boolean,
-): void {
-	cgroup.whileFrozen(FREEZING, () => join(cgroup.members()));
+): boolean {
+	return cgroup.whileFrozen(FREEZING, () => join(cgroup.members()));
 }

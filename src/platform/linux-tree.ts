@@ -226,7 +226,7 @@ export class LinuxTree implements Tree {
 
 	#measure(): TreeSample | undefined {
 		const listed = this.bonds?.cgroup?.members() ?? [];
-		this.#confinement.shareOut(listed);
+		this.#confinement.shareOut(listed.length);
 		const crowd = this.#confinement.crowd(listed.length, this.#last, () =>
 			this.totals(),
 		);
