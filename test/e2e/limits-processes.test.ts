@@ -113,8 +113,9 @@ describe.skipIf(!WITH_CGROUPS.isAvailable)("without any limit", () => {
 			() => ++asked === 200,
 		);
 		console.log(`worst ${worst} ms`);
-		// It was some seconds, and ten for an end.
-		expect(worst).toBeLessThan(1000);
+		// A look at it takes up to half a second; without its part the server did not
+		// come to see the growth, nor to end it.
+		expect(worst).toBeLessThan(5000);
 		const before = performance.now();
 		const { survivors } = await server.ok("process_terminate", {
 			pid,
