@@ -108,7 +108,8 @@ print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())`;
 		await using server = await TestServer.start(CONFIG);
 		const program = `
 import os, signal, time
-signal.signal(signal.SIGWINCH, lambda *a: print(tuple(os.get_terminal_size()), flush=True))
+# The signal may come while "up" is being written: print is not reentrant, os.write is.
+signal.signal(signal.SIGWINCH, lambda *a: os.write(1, f"{tuple(os.get_terminal_size())}".encode()))
 print("up", flush=True)
 while True: time.sleep(1)`;
 		const pid = await startInTerminal(server, PYTHON, ["-c", program]);

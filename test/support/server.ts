@@ -217,14 +217,14 @@ export class TestServer implements AsyncDisposable {
 
 	/** Asks again until `process_get_output` shows `text` on either stream. */
 	async waitForOutput(pid: number, text: string): Promise<Success> {
+		let output = "";
 		return eventually(
 			async () => {
 				const reply = await this.ok("process_get_output", { pid });
-				return `${reply.stdout}${reply.stderr}`.includes(text)
-					? reply
-					: undefined;
+				output = `${reply.stdout}${reply.stderr}`;
+				return output.includes(text) ? reply : undefined;
 			},
-			`output of ${pid} to hold ${JSON.stringify(text)}`,
+			() => `${JSON.stringify(text)} in the output of ${pid}: ${output}`,
 		);
 	}
 
@@ -258,15 +258,17 @@ export class TestServer implements AsyncDisposable {
 /** Asks until there is an answer; fails after `patience` milliseconds. */
 export async function eventually<T>(
 	ask: () => Promise<T | undefined> | T | undefined,
-	what: string,
+	what: string | (() => string),
 	patience = 40_000,
 ): Promise<T> {
 	const deadline = performance.now() + patience;
 	for (;;) {
 		const answer = await ask();
 		if (answer !== undefined) return answer;
-		if (performance.now() > deadline)
-			throw new Error(`waited ${patience} ms in vain for ${what}`);
+		if (performance.now() > deadline) {
+			const wish = typeof what === "string" ? what : what();
+			throw new Error(`waited ${patience} ms in vain for ${wish}`);
+		}
 		await Bun.sleep(10);
 	}
 }
