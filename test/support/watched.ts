@@ -17,6 +17,6 @@ export function watch(
 export function looksAt(tree: RecordedTree, count: number): Promise<true> {
 	return eventually(
 		() => (tree.looks.length >= count ? true : undefined),
-		`${count} looks, not ${tree.looks.length}`,
+		() => `${count} looks, not ${tree.looks.length}`,
 	);
 }
