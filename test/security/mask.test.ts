@@ -124,8 +124,10 @@ describe("maskText", () => {
 			return performance.now() - start;
 		};
 		time(1024);
-		// About a millisecond when linear, hundreds of them when quadratic.
-		expect(time(32_768)).toBeLessThan(100);
+		const times = Array.from({ length: 5 }, () => time(32_768));
+		// About a millisecond when linear, hundreds of them, each time, when quadratic.
+		// One alone may be long because other programs had the processor meanwhile.
+		expect(Math.min(...times)).toBeLessThan(100);
 	});
 });
 
