@@ -1,5 +1,4 @@
 import { Server } from "@modelcontextprotocol/sdk/server/index.js";
-import type { RequestHandlerExtra } from "@modelcontextprotocol/sdk/shared/protocol.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import {
 	ErrorCode,
@@ -8,8 +7,6 @@ import {
 	ListToolsRequestSchema,
 	McpError,
 	ReadResourceRequestSchema,
-	type ServerNotification,
-	type ServerRequest,
 	SubscribeRequestSchema,
 	UnsubscribeRequestSchema,
 } from "@modelcontextprotocol/sdk/types.js";
@@ -19,13 +16,14 @@ import { diagnose, messageOf, ProcessError } from "./errors.ts";
 import { introduction } from "./greeting.ts";
 import { withIds } from "./ids.ts";
 import type { ProcessManager } from "./process/manager.ts";
+import { answering, type Call, type Handler } from "./requests.ts";
 import type { Ask } from "./security/confirmation.ts";
 import type { Groups } from "./supervision/group.ts";
 import type { Services } from "./supervision/services.ts";
 import type { Calls } from "./tools/calls.ts";
 import type { Subscriptions } from "./tools/resources.ts";
+import { sentAs } from "./tools/sent.ts";
 import type { Progress } from "./tools/tool.ts";
-import { fixed } from "./transport.ts";
 
 export interface ServerOptions {
 	readonly version: string;
@@ -71,23 +69,22 @@ export async function serveTools(
 	server.oninitialized = () => void toolsModule();
 	const listing = once(async () => {
 		const { tools } = await toolsModule();
-		return fixed({ tools: tools.map((tool) => tool.listing()) });
+		const result = { tools: tools.map((tool) => tool.listing()) };
+		return sentAs(JSON.stringify(result), result);
 	});
 	server.setRequestHandler(ListToolsRequestSchema, listing);
-	// As the fallback it gets what the SDK's own handler would refuse unseen:
-	// what a model can mend has to reach the model in the contract's form.
-	server.fallbackRequestHandler = async ({ method, params }, extra) => {
-		if (method !== "tools/call")
-			throw new McpError(ErrorCode.MethodNotFound, `Unknown method: ${method}`);
+	// Not the SDK's own handler, which refuses unseen what a model can mend: that has
+	// to reach the model in the contract's form.
+	const call: Handler = async ({ params, signal: cancelled, notify }) => {
 		const { callTool } = await toolsModule();
 		const agent = server.getClientVersion()?.name ?? "unknown";
 		const canAsk = server.getClientCapabilities()?.elicitation?.form;
-		const progress = progressFor(params?._meta?.progressToken, extra);
-		return calls.run(extra.signal, (signal) => {
+		const progress = progressFor(params?._meta?.progressToken, notify);
+		return calls.run(cancelled, (signal) => {
 			const ask = canAsk ? askThrough(server, signal) : undefined;
 			const caller = { agent, ask, signal, progress };
-			const call = { manager, services, groups, ...caller };
-			return callTool(params?.name, params?.arguments, call);
+			const context = { manager, services, groups, ...caller };
+			return callTool(params?.name, params?.arguments, context);
 		});
 	};
 	serveResources(server, manager);
@@ -106,7 +103,14 @@ export async function serveTools(
 			.catch((error: unknown) => diagnose(messageOf(error)));
 	};
 	server.onerror = faultReporter();
-	await server.connect(withBadParams(withIds(transport)));
+	const frequent = answering(
+		transport,
+		new Map<string, Handler>([
+			["ping", async () => ({})],
+			["tools/call", call],
+		]),
+	);
+	await server.connect(withBadParams(withIds(frequent)));
 }
 
 /** Faults that are told one by one; later ones at each doubling of their number. */
@@ -193,17 +197,14 @@ function tell(sent: Promise<void>): void {
 /** Tells a client that gave a token for it how far its call is. */
 function progressFor(
 	progressToken: string | number | undefined,
-	{ sendNotification, signal }: Pick<Extra, "sendNotification" | "signal">,
+	notify: Call["notify"],
 ): Progress | undefined {
 	if (progressToken === undefined) return undefined;
 	return (progress, total, message) => {
-		if (signal.aborted) return;
 		const params = { progressToken, progress, total, message };
-		tell(sendNotification({ method: "notifications/progress", params }));
+		notify("notifications/progress", params);
 	};
 }
-
-type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 
 /** Milliseconds that a user has for an answer. */
 const ANSWER_TIMEOUT = 300_000;

@@ -5,6 +5,7 @@ import { idOf, isId, isMessage } from "./message.ts";
 import { Outbox, type Sink } from "./outbox.ts";
 import { settlesWithin } from "./process/timer.ts";
 import { nextTurn } from "./process/turns.ts";
+import { textOf } from "./tools/sent.ts";
 
 /** Bytes of one message; a longer line is skipped and refused. */
 const MAX_LINE = 32 * 2 ** 20;
@@ -19,22 +20,6 @@ const NEWLINE = 0x0a;
 // Error codes of JSON-RPC 2.0, section 5.1.
 const PARSE_ERROR = -32700;
 const INVALID_REQUEST = -32600;
-
-const fixedTexts = new WeakMap<object, string>();
-
-/** A result that is sent more than once, and whose text is made only once. */
-export function fixed<T extends object>(result: T): T {
-	fixedTexts.set(result, JSON.stringify(result));
-	return result;
-}
-
-/** A message as it is sent. */
-function textOf(message: JSONRPCMessage): string {
-	const text = "result" in message && fixedTexts.get(message.result);
-	if (!text) return JSON.stringify(message);
-	const { result: _, ...rest } = message;
-	return `${JSON.stringify(rest).slice(0, -1)},"result":${text}}`;
-}
 
 /**
  * MCP over two byte streams, one JSON-RPC message a line. Unlike the SDK's own

@@ -3,7 +3,8 @@ import { PassThrough } from "node:stream";
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
 import fc from "fast-check";
 import { nextTurn } from "../src/process/turns.ts";
-import { fixed, LineTransport } from "../src/transport.ts";
+import { sentAs } from "../src/tools/sent.ts";
+import { LineTransport } from "../src/transport.ts";
 import { Connection, line, request, sinkOf } from "./support/connection.ts";
 import { eventually } from "./support/server.ts";
 
@@ -113,7 +114,10 @@ describe("reading", () => {
 	it("sends a result of which it keeps the text as any other", async () => {
 		const connection = await Connection.open();
 		const result = { text: 'a "quoted" line\n', none: {}, list: [1, null] };
-		for (const each of [result, fixed({ ...result }), fixed({})])
+		const kept = [{ ...result }, {}].map((each) =>
+			sentAs(JSON.stringify(each), each),
+		);
+		for (const each of [result, ...kept])
 			await connection.transport.send({ jsonrpc: "2.0", id: 7, result: each });
 		expect(await connection.answersAre(3)).toEqual([
 			{ jsonrpc: "2.0", id: 7, result },

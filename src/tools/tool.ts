@@ -8,6 +8,7 @@ import type { ProcessManager } from "../process/manager.ts";
 import type { Ask } from "../security/confirmation.ts";
 import type { Groups } from "../supervision/group.ts";
 import type { Services } from "../supervision/services.ts";
+import { sentAs } from "./sent.ts";
 
 /** What a tool may use. */
 export interface ToolContext {
@@ -173,10 +174,11 @@ function parseInput<I extends z.ZodObject>(
 const MOST_ISSUES = 10;
 
 function success(result: Record<string, unknown>): CallToolResult {
-	return {
-		structuredContent: result,
-		content: [{ type: "text", text: JSON.stringify(result) }],
-	};
+	const text = JSON.stringify(result);
+	return sentAs(
+		`{"structuredContent":${text},"content":[{"type":"text","text":${JSON.stringify(text)}}]}`,
+		{ structuredContent: result, content: [{ type: "text", text }] },
+	);
 }
 
 function failure(error: unknown): CallToolResult {

@@ -15,7 +15,7 @@ const LAYERS = [
 	["tools", /^src\/tools\//],
 	[
 		"server",
-		/^src\/(?:server|greeting|passage|message|bad-params|transport|outbox|ids)\.ts$/,
+		/^src\/(?:server|greeting|passage|message|bad-params|transport|outbox|ids|requests)\.ts$/,
 	],
 	["cli", /^src\/cli\//],
 	["main", /^src\/main\.ts$/],
@@ -74,7 +74,7 @@ const MODULES: readonly {
 	{
 		what: /^@modelcontextprotocol\/sdk(?:\/|$)/,
 		where:
-			/^src\/(?:tools\/tool|server|greeting|passage|message|bad-params|transport|ids)\.ts$/,
+			/^src\/(?:tools\/tool|server|greeting|passage|message|bad-params|transport|ids|requests)\.ts$/,
 		rule: "only src/tools/tool.ts and what carries the protocol in src know the SDK",
 	},
 	{
