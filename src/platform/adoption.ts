@@ -44,6 +44,8 @@ export class Adoptions {
 	>();
 	readonly #families = new Set<Family>();
 	#private: number | undefined;
+	/** The process of that session: nobody's pid but its own, as long as it was not reaped. */
+	#guard: number | undefined;
 	/** Children that this process had before it was a server: what a shell had started that then became it. */
 	readonly #strangers = new Set(childrenOfMainThread(process.pid));
 	/** What the last look saw. */
@@ -80,6 +82,7 @@ export class Adoptions {
 	/** Keeps a session of this process's own, its guard's, out of all this. */
 	keepOut(session: number): void {
 		this.#private = session;
+		this.#guard = undefined;
 	}
 
 	/** Takes a tree into account when orphans come. */
@@ -139,12 +142,14 @@ export class Adoptions {
 		for (const pid of childrenOfMainThread(process.pid)) {
 			// Most children are this process's own, and there may be a thousand.
 			if (this.#own.has(pid) || this.#strangers.has(pid)) continue;
+			if (pid === this.#guard) continue;
 			const shown = readStat(pid);
 			// One that /proc hides is asked about by trying to reap it.
 			const stat = shown ?? (this.wait(pid) ? undefined : hiddenStat(pid));
 			if (!stat) continue;
 			if (hasEnded(stat)) this.#reap(stat);
-			else if (stat.session !== this.#private) living.push(stat);
+			else if (stat.session === this.#private) this.#guard = pid;
+			else living.push(stat);
 		}
 		this.#recognize(living);
 		if (!this.#isOfThisTurn)

@@ -208,7 +208,9 @@ const MOST_SHOWN = 40;
 /** A program that every user can replace is not the program that was allowed (CWE-732). */
 function refuseUnsafeLocation({ found, real, mode }: Executable): void {
 	if (process.platform === "win32") return;
-	const folders = new Set([real, ...linksOf(found)].flatMap(ancestors));
+	// A path that is its own real one leads through no links.
+	const links = found === real ? [] : linksOf(found);
+	const folders = new Set([real, ...links].flatMap(ancestors));
 	const path = mode & 0o002 ? real : [...folders].find(isOpenToAll);
 	if (path === undefined) return;
 	throw violation(
