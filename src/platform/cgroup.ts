@@ -15,6 +15,11 @@ export function serverGroupName(): string {
 	return `mcp-process-${process.pid}-${crypto.getRandomValues(new Uint8Array(4)).toHex()}`;
 }
 
+/** Milliseconds after which a group that is done with is removed where nothing is started before. */
+const LINGER = 100;
+/** Groups that are removed in one turn of the event loop; one takes 0.2 ms. */
+const MOST_REMOVED = 16;
+
 /** The control groups of one server: a folder, and one below it for each tree. */
 export class Cgroups {
 	#count = 0;
@@ -22,6 +27,9 @@ export class Cgroups {
 	/** An empty group for the next process: to make one takes longer than all else of its start that is done here. */
 	#spare: string | undefined;
 	#making: ReturnType<typeof setImmediate> | undefined;
+	/** Groups to be removed, the oldest first. */
+	readonly #done: string[] = [];
+	#removing: ReturnType<typeof setTimeout> | undefined;
 
 	readonly activity: AllActivity;
 
@@ -51,15 +59,33 @@ export class Cgroups {
 		this.#makeSpareSoon();
 		const isThere = spare !== undefined && existsSync(spare);
 		const directory = isThere ? spare : this.#make();
-		return directory === undefined ? undefined : new Cgroup(directory);
+		return directory === undefined
+			? undefined
+			: new Cgroup(directory, (done) => this.#removeLater(done));
 	}
 
-	/** Makes the next group while the process that gets this one begins to run. */
+	/** Makes the next group while the process that gets this one begins to run, and removes those before it. */
 	#makeSpareSoon(): void {
 		this.#making ??= setImmediate(() => {
 			this.#making = undefined;
 			this.#spare ??= this.#make();
+			this.#removeDone();
 		});
+	}
+
+	/** Not at once: whose process has ended may be about to ask for the next one. */
+	#removeLater(directory: string): void {
+		this.#done.push(directory);
+		this.#removing ??= setTimeout(() => this.#removeDone(), LINGER);
+	}
+
+	#removeDone(): void {
+		clearTimeout(this.#removing);
+		this.#removing = undefined;
+		for (const directory of this.#done.splice(0, MOST_REMOVED))
+			removeTree(directory);
+		if (this.#done.length > 0)
+			this.#removing = setTimeout(() => this.#removeDone(), 0);
 	}
 
 	#make(): string | undefined {
@@ -81,6 +107,7 @@ export class Cgroups {
 	/** Removes what is empty. */
 	remove(): void {
 		if (this.#making) clearImmediate(this.#making);
+		clearTimeout(this.#removing);
 		this.activity.close();
 		removeTree(this.directory);
 	}
@@ -88,7 +115,11 @@ export class Cgroups {
 
 /** One tree's control group. */
 export class Cgroup {
-	constructor(readonly directory: string) {}
+	/** @param discard has the folder removed, sooner or later */
+	constructor(
+		readonly directory: string,
+		private readonly discard: (directory: string) => void,
+	) {}
 
 	/** Pids of the members; a zombie is none. */
 	members(): number[] {
@@ -163,9 +194,9 @@ export class Cgroup {
 		look(() => writeFileSync(this.#file(file), value));
 	}
 
-	/** Removes it and what its members made below it, once all of them have ended. */
+	/** To be removed, with what its members made below it, once all of them have ended. */
 	remove(): void {
-		removeTree(this.directory);
+		this.discard(this.directory);
 	}
 }
 

@@ -148,12 +148,25 @@ describe.skipIf(!(real instanceof Cgroups))("a control group", () => {
 		expect(existsSync(cgroups.directory)).toBe(false);
 	});
 
-	it("is removed with what its members made below it", () => {
+	const isRemoved = ({ directory }: { readonly directory: string }) =>
+		eventually(() => !existsSync(directory) || undefined, "its removal");
+
+	it("is removed with what its members made below it", async () => {
 		using opened = open();
 		const { cgroup } = opened;
 		mkdirSync(join(cgroup.directory, "theirs/below"), { recursive: true });
 		cgroup.remove();
-		expect(existsSync(cgroup.directory)).toBe(false);
+		await isRemoved(cgroup);
+	});
+
+	it("is removed with hundreds of others, and while others are made", async () => {
+		using opened = open();
+		const { cgroups, cgroup } = opened;
+		const many = Array.from({ length: 300 }, () => cgroups.add());
+		for (const each of many) each?.remove();
+		cgroups.add();
+		for (const each of many) await isRemoved(each ?? cgroup);
+		expect(existsSync(cgroup.directory)).toBe(true);
 	});
 
 	it("is made before it is needed, and anew where somebody removed it", async () => {
