@@ -277,9 +277,16 @@ export class ProcessManager {
 
 	/** Ended processes go, oldest first, unless something of their tree still lives. */
 	#forgetOldest(): void {
-		const ended = this.list().filter(({ state }) => state !== "running");
-		const surplus = ended.length - this.config.maxFinishedProcesses;
-		for (const process of ended.slice(0, Math.max(0, surplus))) {
+		// Of those that live there are mostly fewer than of those that have ended.
+		const running = [...this.#living].filter(
+			({ pid, state }) => state === "running" && this.#processes.has(pid),
+		);
+		const ended = this.#processes.size - running.length;
+		let surplus = ended - this.config.maxFinishedProcesses;
+		for (const process of this.#processes.values()) {
+			if (surplus <= 0) return;
+			if (process.state === "running") continue;
+			surplus--;
 			if (!process.lives) this.#forget(process);
 		}
 	}
