@@ -44,7 +44,7 @@ export class Adoptions {
 	>();
 	readonly #families = new Set<Family>();
 	#private: number | undefined;
-	/** The process of that session: nobody's pid but its own, as long as it was not reaped. */
+	/** The process of that session, as last seen: until another one comes in its place there is nothing new about it. */
 	#guard: number | undefined;
 	/** Children that this process had before it was a server: what a shell had started that then became it. */
 	readonly #strangers = new Set(childrenOfMainThread(process.pid));
@@ -82,7 +82,6 @@ export class Adoptions {
 	/** Keeps a session of this process's own, its guard's, out of all this. */
 	keepOut(session: number): void {
 		this.#private = session;
-		this.#guard = undefined;
 	}
 
 	/** Takes a tree into account when orphans come. */

@@ -1,5 +1,7 @@
 import { describe, expect, it, setDefaultTimeout } from "bun:test";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { childrenOf } from "../../src/platform/procfs.ts";
 import { fixture, PYTHON } from "../support/programs.ts";
 import { RawServer } from "../support/raw.ts";
 import { BINARY, eventually, isAlive, Scratch } from "../support/server.ts";
@@ -193,4 +195,32 @@ describe.skipIf(process.platform !== "linux")("a death", () => {
 		expect(result.stdout.toString()).toContain('"result":{}');
 		expect(result.stdout.toString().trimEnd()).toEndWith("\n0");
 	});
+
+	it("of the guard leaves no zombie once the next one stands by", async () => {
+		await using server = await RawServer.start(CONFIG);
+		const runOne = () =>
+			server.ok("process_start", {
+				...{ executable: PYTHON, args: ["-c", ""] },
+				waitFor: { exit: true },
+			});
+		await runOne();
+		const guard = await eventually(
+			() => childrenOf(server.pid).find(isGuard),
+			"the guard",
+		);
+		// It is known by now.
+		await runOne();
+		process.kill(guard, "SIGKILL");
+		await runOne();
+		await eventually(async () => {
+			await runOne();
+			return !childrenOf(server.pid).includes(guard) || undefined;
+		}, "the guard to be reaped");
+		expect(childrenOf(server.pid).filter(isGuard)).toHaveLength(1);
+	});
 });
+
+function isGuard(pid: number): boolean {
+	const line = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+	return line.startsWith("/bin/sh\0-c\0\nexec 3<&0");
+}
