@@ -133,6 +133,22 @@ describe("bench --server", () => {
 		]);
 	});
 
+	it.skipIf(process.platform === "win32")(
+		"measures a server that does the least",
+		async () => {
+			const relay = join(import.meta.dir, "relay.ts");
+			const { stdout, stderr, code } = await bench(
+				...["--json", "--quick", "--server", `${process.execPath} ${relay}`],
+				...["--only", "start-true", "--only", "start-and-wait"],
+			);
+			expect({ stderr, code }).toEqual({ stderr: "", code: 0 });
+			expect(JSON.parse(stdout).measures).toMatchObject([
+				{ name: "start-true", status: "measured", ours: summary },
+				{ name: "start-and-wait", status: "measured", ours: summary },
+			]);
+		},
+	);
+
 	it("says what a server doesn't offer, and goes on", async () => {
 		const server = join(import.meta.dir, "small-server.ts");
 		const { stdout, stderr, code } = await bench(
