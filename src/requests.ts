@@ -12,7 +12,7 @@ export interface Call {
 	readonly params: JSONRPCRequest["params"];
 	/** Aborted when the client cancels the request; nothing is answered then. */
 	readonly signal: AbortSignal;
-	/** Tells the client of something on the way. */
+	/** Tells the client of something on the way; of a request that was cancelled, nothing. */
 	notify(method: string, params: Record<string, unknown>): void;
 }
 
@@ -39,8 +39,9 @@ export function answering(
 		const controller = new AbortController();
 		const { signal } = controller;
 		open.set(id, controller);
-		const notify: Call["notify"] = (method, params) =>
-			void inner.send({ jsonrpc: "2.0", method, params });
+		const notify: Call["notify"] = (method, params) => {
+			if (!signal.aborted) void inner.send({ jsonrpc: "2.0", method, params });
+		};
 		const outcome = await handler({ params, signal, notify }).then(
 			(result) => ({ result }),
 			(error: unknown) => ({

@@ -103,6 +103,9 @@ export async function serveTools(
 			.catch((error: unknown) => diagnose(messageOf(error)));
 	};
 	server.onerror = faultReporter();
+	server.fallbackRequestHandler = async ({ method }) => {
+		throw new McpError(ErrorCode.MethodNotFound, `Unknown method: ${method}`);
+	};
 	const frequent = answering(
 		transport,
 		new Map<string, Handler>([

@@ -81,14 +81,16 @@ describe("answering", () => {
 		await client.give(asked("a"), asked("b"), line(cancelled("a")));
 		await client.give(line(cancelled("c")));
 		expect(calls.map(({ signal }) => signal.aborted)).toEqual([true, false]);
+		for (const { notify } of calls) notify("notifications/progress", {});
 		for (const end of ends) end();
-		expect(await client.answersAre(1)).toEqual([
+		expect(await client.answersAre(2)).toEqual([
+			{ jsonrpc: "2.0", method: "notifications/progress", params: {} },
 			{ jsonrpc: "2.0", id: "b", result: { late: true } },
 		]);
 		// What has been answered is nobody's to cancel.
 		await client.give(line(cancelled("b")));
 		expect(passed).toEqual([cancelled("c"), cancelled("b")]);
-		expect(client.answers).toHaveLength(1);
+		expect(client.answers).toHaveLength(2);
 	});
 
 	it("cancels the later of two that have one id, also once the first is answered", async () => {
