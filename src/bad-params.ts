@@ -1,13 +1,12 @@
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
-import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
+import {
+	ErrorCode,
+	type JSONRPCMessage,
+} from "@modelcontextprotocol/sdk/types.js";
 import * as z from "zod/mini";
 import { formatPath } from "./config/document.ts";
 import { shorten } from "./errors.ts";
 import { through } from "./passage.ts";
-
-/** Codes of JSON-RPC 2.0, section 5.1. */
-const INVALID_PARAMS = -32602;
-const INTERNAL_ERROR = -32603;
 
 const LONGEST_MESSAGE = 500;
 
@@ -28,7 +27,7 @@ export function withBadParams(inner: Transport): Transport {
 }
 
 function outward(message: JSONRPCMessage): JSONRPCMessage {
-	if (!("error" in message) || message.error.code !== INTERNAL_ERROR)
+	if (!("error" in message) || message.error.code !== ErrorCode.InternalError)
 		return message;
 	const found = complaintsIn(message.error.message);
 	if (!found) return message;
@@ -39,7 +38,7 @@ function outward(message: JSONRPCMessage): JSONRPCMessage {
 		})
 		.join("; ");
 	const error = {
-		code: INVALID_PARAMS,
+		code: ErrorCode.InvalidParams,
 		message: shorten(`Invalid params: ${text}`, LONGEST_MESSAGE),
 	};
 	return { ...message, error };

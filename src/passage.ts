@@ -4,13 +4,15 @@ import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
 /** What a message becomes on its way; undefined: it goes no further. */
 type Passage = (message: JSONRPCMessage) => JSONRPCMessage | undefined;
 
+const unchanged: Passage = (message) => message;
+
 /** A transport through which messages pass as they do through another one, but for what becomes of them on the way. */
 export function through(
 	inner: Transport,
 	{
-		inward = (message) => message,
-		outward,
-	}: { readonly inward?: Passage; readonly outward: Passage },
+		inward = unchanged,
+		outward = unchanged,
+	}: { readonly inward?: Passage; readonly outward?: Passage },
 ): Transport {
 	const outer: Transport = {
 		start() {

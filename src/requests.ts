@@ -1,8 +1,9 @@
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
-import type {
-	JSONRPCMessage,
-	JSONRPCRequest,
-	RequestId,
+import {
+	ErrorCode,
+	type JSONRPCMessage,
+	type JSONRPCRequest,
+	type RequestId,
 } from "@modelcontextprotocol/sdk/types.js";
 import { messageOf } from "./errors.ts";
 import { through } from "./passage.ts";
@@ -18,9 +19,6 @@ export interface Call {
 
 /** Answers the requests of one method. */
 export type Handler = (call: Call) => Promise<Record<string, unknown>>;
-
-/** Of JSON-RPC 2.0, section 5.1. */
-const INTERNAL_ERROR = -32603;
 
 /**
  * A transport whose requests of some methods are answered here, ahead of whoever is
@@ -45,7 +43,7 @@ export function answering(
 		const outcome = await handler({ params, signal, notify }).then(
 			(result) => ({ result }),
 			(error: unknown) => ({
-				error: { code: INTERNAL_ERROR, message: messageOf(error) },
+				error: { code: ErrorCode.InternalError, message: messageOf(error) },
 			}),
 		);
 		// Another one may have come by the same id.
@@ -67,6 +65,5 @@ export function answering(
 	};
 	return through(inner, {
 		inward: (message) => (isTaken(message) ? undefined : message),
-		outward: (message) => message,
 	});
 }
