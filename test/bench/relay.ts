@@ -30,7 +30,8 @@ interface Surroundings {
 	/** Folder of the process's control group. */
 	enclose(): string | undefined;
 	record(text: string): void;
-	after(group: string | undefined): void;
+	/** Once a process that has a control group has ended. */
+	after(group: string): void;
 }
 
 const NONE: Surroundings = {
@@ -82,7 +83,7 @@ function guardedBy(groups: Cgroups, logPath: string): Surroundings {
 				for (const name of ["cgroup.events", "cpu.stat"])
 					readFileSync(`${group}/${name}`, "utf8");
 				readFileSync(`/proc/self/task/${process.pid}/children`, "utf8");
-				rmdirSync(group ?? "");
+				rmdirSync(group);
 			});
 		},
 	};
@@ -128,7 +129,7 @@ async function start(
 		for (const side of [stdin.write, stdout.read, stderr.read]) closeSync(side);
 		states.set(pid, "stopped");
 		around.record("ended");
-		around.after(group);
+		if (group !== undefined) around.after(group);
 		return { pid, exitCode, stdout: texts[0], stderr: texts[1] };
 	};
 	const ended = end();

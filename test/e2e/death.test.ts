@@ -1,7 +1,7 @@
 import { describe, expect, it, setDefaultTimeout } from "bun:test";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { childrenOf } from "../../src/platform/procfs.ts";
+import { guardsOf } from "../support/marked.ts";
 import { fixture, PYTHON } from "../support/programs.ts";
 import { RawServer } from "../support/raw.ts";
 import { BINARY, eventually, isAlive, Scratch } from "../support/server.ts";
@@ -204,10 +204,7 @@ describe.skipIf(process.platform !== "linux")("a death", () => {
 				waitFor: { exit: true },
 			});
 		await runOne();
-		const guard = await eventually(
-			() => childrenOf(server.pid).find(isGuard),
-			"the guard",
-		);
+		const guard = await eventually(() => guardsOf(server.pid)[0], "the guard");
 		// It is known by now.
 		await runOne();
 		process.kill(guard, "SIGKILL");
@@ -216,11 +213,6 @@ describe.skipIf(process.platform !== "linux")("a death", () => {
 			await runOne();
 			return !childrenOf(server.pid).includes(guard) || undefined;
 		}, "the guard to be reaped");
-		expect(childrenOf(server.pid).filter(isGuard)).toHaveLength(1);
+		expect(guardsOf(server.pid)).toHaveLength(1);
 	});
 });
-
-function isGuard(pid: number): boolean {
-	const line = readFileSync(`/proc/${pid}/cmdline`, "utf8");
-	return line.startsWith("/bin/sh\0-c\0\nexec 3<&0");
-}
