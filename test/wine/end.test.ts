@@ -173,7 +173,7 @@ describe.skipIf(missing !== undefined)(
 			await wine.membersAre(4);
 			const { pid } = wine;
 			process.kill(wine.server.pid, "SIGKILL");
-			await wine.membersAre(0);
+			await wine.membersAre(0, 5000);
 			await eventually(
 				() => (isAlive(pid) ? undefined : true),
 				"the server to end",

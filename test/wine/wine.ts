@@ -8,6 +8,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { ConfigInput } from "../../src/config/schema.ts";
+import { readStat } from "../../src/platform/procfs.ts";
 import {
 	eventually,
 	isAlive,
@@ -193,9 +194,20 @@ export class WineServer implements AsyncDisposable {
 				const pids = this.members();
 				return pids.length === count ? pids : undefined;
 			},
-			`${count} processes with ${this.token}`,
+			() => `${count} processes with ${this.token}, not ${this.#shown()}`,
 			patience,
 		);
+	}
+
+	/** Its members, and the server where it lives, with their states. */
+	#shown(): string {
+		const servers = processesWith(windowsPath(this.server.folder));
+		return [...this.members(), ...servers]
+			.map((pid) => {
+				const command = commandOf(pid).replaceAll("\0", " ");
+				return `${pid} ${readStat(pid)?.state} ${command.slice(0, 100)}`;
+			})
+			.join("; ");
 	}
 
 	/** The server's own pid, that of Linux; not the relay's, which the client knows. */
