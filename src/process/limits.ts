@@ -111,7 +111,7 @@ export class LimitJudge {
 		return used > limit
 			? {
 					cause: "memory_limit",
-					message: `Memory limit exceeded: ${used.toFixed(1)} MB > ${limit} MB`,
+					message: `Memory limit exceeded: ${shown(used)} MB > ${limit} MB`,
 				}
 			: undefined;
 	}
@@ -126,10 +126,15 @@ export class LimitJudge {
 		return percent > limit
 			? {
 					cause: "cpu_limit",
-					message: `CPU limit exceeded: ${percent.toFixed(1)} % > ${limit} %`,
+					message: `CPU limit exceeded: ${shown(percent)} % > ${limit} %`,
 				}
 			: undefined;
 	}
+}
+
+/** With one decimal, rounded up: what is above a limit reads so. */
+function shown(value: number): string {
+	return (Math.ceil(value * 10) / 10).toFixed(1);
 }
 
 /** The first of the limits that a tree has passed, but for that of memory. */
@@ -138,7 +143,7 @@ function findBreach(limits: Limits, sample: TreeSample): Blame | undefined {
 	if (maxCpuTime !== undefined && sample.cpuSeconds > maxCpuTime)
 		return {
 			cause: "cpu_time_limit",
-			message: `CPU time limit exceeded: ${sample.cpuSeconds.toFixed(1)} s > ${maxCpuTime} s`,
+			message: `CPU time limit exceeded: ${shown(sample.cpuSeconds)} s > ${maxCpuTime} s`,
 		};
 	if (maxProcesses !== undefined && sample.processCount > maxProcesses)
 		return {

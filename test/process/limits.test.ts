@@ -17,16 +17,37 @@ describe.skipIf(WINDOWS)("what enforces a limit", () => {
 	});
 });
 
-describe.skipIf(WINDOWS)("a tree above its share of CPU", () => {
-	const sample: TreeSample = {
-		processCount: 1,
-		threadCount: 1,
-		cpuSeconds: 100,
-		memoryBytes: 0,
-		ioReadBytes: 0,
-		ioWriteBytes: 0,
-	};
+const sample: TreeSample = {
+	processCount: 1,
+	threadCount: 1,
+	cpuSeconds: 100,
+	memoryBytes: 0,
+	ioReadBytes: 0,
+	ioWriteBytes: 0,
+};
 
+describe.skipIf(WINDOWS)("a tree a little above a limit", () => {
+	it.each([
+		[{ maxMemoryMB: 300 }, "Memory limit exceeded: 300.1 MB > 300 MB"],
+		[{ maxCpuTime: 2 }, "CPU time limit exceeded: 2.1 s > 2 s"],
+	])("of %j is said to be above it", async (limits, message) => {
+		await using running = await run("/bin/sleep", ["60"]);
+		const { process } = running;
+		process.tree.proportionalMemory = () => [300.01 * 2 ** 20];
+		const messages: string[] = [];
+		const judge = new LimitJudge(process, limits, false, (breach) =>
+			messages.push(breach.message),
+		);
+		await judge.judge({
+			...sample,
+			cpuSeconds: 2.01,
+			memoryBytes: 300.01 * 2 ** 20,
+		});
+		expect(messages).toEqual([message]);
+	});
+});
+
+describe.skipIf(WINDOWS)("a tree above its share of CPU", () => {
 	it.each([
 		[false, "is paused by the server"],
 		[true, "is left to the system where that throttles it"],
