@@ -3,8 +3,6 @@ import type { LimitGroup } from "./cgroup-limits.ts";
 import type { OomWatch } from "./oom.ts";
 import type { TreeSample, TreeTotals } from "./platform.ts";
 
-/** Processes of one tree that may each have a share of the processors. */
-const MOST_SHARES = 32;
 /** What holds a tree to its limits where no control group does. */
 const ENFORCED_BY: Readonly<Record<LimitName, string>> = {
 	...ENFORCED_BY_SERVER,
@@ -42,14 +40,9 @@ export class Confinement {
 		return this.bounds?.oom.hasHappened ? "system" : undefined;
 	}
 
-	/**
-	 * Has a tree of very many processes leave the others their part of the processors.
-	 *
-	 * @param processCount of those in its control group
-	 */
-	shareOut(processCount: number): void {
-		if (this.#isShared || processCount <= MOST_SHARES) return;
-		if (!this.bounds || this.bounds.limits) return;
+	/** Has a tree of very many processes leave the others their part of the processors. */
+	shareOut(): void {
+		if (this.#isShared || !this.bounds || this.bounds.limits) return;
 		this.#share ??= this.bounds.share();
 		this.#isShared = this.bounds.joinAll(this.#share);
 	}

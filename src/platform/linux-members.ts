@@ -24,6 +24,9 @@ export interface Buried extends ProcStat {
 	readonly io: ReturnType<typeof readIo>;
 }
 
+/** Members that make a crowd. */
+const CROWD = 32;
+
 /**
  * The members of a tree: the leader, its descendants, those of its session and of its
  * control group, and the orphans that this process adopted from it.
@@ -36,10 +39,15 @@ export class Members implements Family {
 	#buried: Buried[] = [];
 	#startTime: number | undefined;
 
-	/** @param ties undefined where this process adopts no orphans */
+	/**
+	 * @param ties undefined where this process adopts no orphans
+	 * @param onCrowd called once in every look that comes to more than 32 members,
+	 *   before the others are looked at
+	 */
 	constructor(
 		readonly leader: number,
 		private readonly ties: Ties | undefined,
+		private readonly onCrowd: () => void = () => {},
 	) {
 		// Not here: of a process within execve(2) the kernel has who asks wait.
 		setImmediate(() => {
@@ -115,10 +123,12 @@ export class Members implements Family {
 	 * @throws Error where that can't be known; see `look`
 	 */
 	living(age: Age, listed = this.ties?.cgroup?.members()): readonly ProcStat[] {
+		const isCrowd = listed !== undefined && listed.length > CROWD;
+		if (isCrowd) this.onCrowd();
 		const orphans = this.#orphans(age);
 		for (const stat of orphans) this.#remember(stat);
 		this.#rememberGroup(listed);
-		this.#seen = this.#descendants(orphans);
+		this.#seen = this.#descendants(orphans, isCrowd);
 		const found = this.#seen.filter((stat) => !hasEnded(stat));
 		// An orphan that ended since the look of this moment keeps its pid until the
 		// next one, and has perhaps left another one: the tree lives.
@@ -151,8 +161,11 @@ export class Members implements Family {
 	 * Those that were seen before, the leader first of all, and their descendants: each
 	 * after its parent, so that one that ends meanwhile is missing in the look, and not
 	 * in it twice, as itself and in what its parent has waited for; see `Totals`.
+	 *
+	 * @param isCrowd whether it is known already to be one: else a tree can grow into
+	 *   one while it is looked at, which then has the processors and not who looks
 	 */
-	#descendants(orphans: readonly ProcStat[]): ProcStat[] {
+	#descendants(orphans: readonly ProcStat[], isCrowd: boolean): ProcStat[] {
 		const found = new Map<number, ProcStat>();
 		const hidden = this.#hiddenOnes(orphans);
 		for (const stat of hidden) found.set(stat.pid, stat);
@@ -165,6 +178,7 @@ export class Members implements Family {
 				readStat(pid) ?? (listed.has(pid) ? hiddenStat(pid) : undefined);
 			if (!stat || !this.#isOurs(stat)) continue;
 			found.set(pid, stat);
+			if (!isCrowd && found.size === CROWD + 1) this.onCrowd();
 			for (const child of childrenOf(pid, stat.threads)) {
 				listed.add(child);
 				queue.push(child);

@@ -63,7 +63,9 @@ export class LinuxTree implements Tree {
 		private readonly eyes: Eyes,
 		private readonly bonds: Bonds | undefined,
 	) {
-		this.#members = new Members(leader, bonds);
+		this.#members = new Members(leader, bonds, () =>
+			this.#confinement.shareOut(),
+		);
 		this.#activity = new Activity(bonds?.cgroup?.directory, bonds?.activity);
 		this.#confinement = new Confinement(bonds);
 	}
@@ -226,7 +228,6 @@ export class LinuxTree implements Tree {
 
 	#measure(): TreeSample | undefined {
 		const listed = this.bonds?.cgroup?.members() ?? [];
-		this.#confinement.shareOut(listed.length);
 		const crowd = this.#confinement.crowd(listed.length, this.#last, () =>
 			this.totals(),
 		);

@@ -7,17 +7,17 @@ import { killQuietly } from "../support/managed.ts";
 
 describe.skipIf(process.platform !== "linux")("the members of a tree", () => {
 	/** Of a leader that is a child of nobody's; it has been reaped unless it is registered. */
-	function membersOf(leader: number, isOurs: boolean) {
+	function membersOf(leader: number, isOurs: boolean, onCrowd?: () => void) {
 		const adoptions = new Adoptions(
 			() => false,
 			() => undefined,
 		);
 		if (isOurs) adoptions.register(leader);
-		return new Members(leader, {
-			adoptions,
-			tag: undefined,
-			cgroup: undefined,
-		});
+		return new Members(
+			leader,
+			{ adoptions, tag: undefined, cgroup: undefined },
+			onCrowd,
+		);
 	}
 
 	it("have their leader met in the next turn, or by who asks before", async () => {
@@ -55,6 +55,35 @@ describe.skipIf(process.platform !== "linux")("the members of a tree", () => {
 			for (const { pid } of members.seen) killQuietly(pid);
 		}
 	});
+
+	it.each([
+		[31, []],
+		[32, ["crowd", "crowd"]],
+	])(
+		"with %i children are said to be a crowd %j, also where none was listed before the looks",
+		async (children, told) => {
+			await using child = Bun.spawn(
+				[
+					"sh",
+					"-c",
+					`for _ in $(seq ${children}); do sleep 60 & done; echo; wait`,
+				],
+				{ stdout: "pipe" },
+			);
+			await child.stdout.getReader().read();
+			const calls: string[] = [];
+			const members = membersOf(child.pid, true, () => calls.push("crowd"));
+			try {
+				expect(members.living("turn").length).toBe(children + 1);
+				expect(members.living("turn", [child.pid]).length).toBe(children + 1);
+				expect(calls).toEqual(told);
+				members.living("turn", new Array(33).fill(child.pid));
+				expect(calls).toEqual([...told, "crowd"]);
+			} finally {
+				for (const { pid } of members.seen) killQuietly(pid);
+			}
+		},
+	);
 
 	it("are not those of a pid that may be another one's by now", () => {
 		const members = membersOf(process.pid, false);
