@@ -30,8 +30,19 @@ export interface BuiltEnvironment {
 	readonly warnings: readonly string[];
 }
 
+/** What of the server's environment every child has, but for PATH. */
+export function inheritedEnvironment(
+	{ inheritEnv }: Pick<Config, "inheritEnv">,
+	server: Environment,
+): Environment {
+	const names = inheritEnv === "minimal" ? minimal() : inheritEnv;
+	return Object.fromEntries(
+		Object.entries(server).filter(([name]) => matchesAny(name, names)),
+	);
+}
+
 /**
- * Builds a child's environment from nothing: the inherited names, then the
+ * Builds a child's environment from nothing: what it inherits, then the
  * request's own, then the executable's rule, then PATH, which is the server's.
  *
  * @throws ProcessError SECURITY_VIOLATION: env_var_injection or env_var_limit
@@ -41,21 +52,16 @@ export function buildEnvironment(
 	rule: Environment,
 	config: Pick<
 		Config,
-		| "inheritEnv"
-		| "allowedEnvVars"
-		| "additionalBlockedEnvVars"
-		| "maxEnvVarCount"
+		"allowedEnvVars" | "additionalBlockedEnvVars" | "maxEnvVarCount"
 	>,
-	server: { readonly env: Environment; readonly path: string },
+	server: { readonly inherited: Environment; readonly path: string },
 ): BuiltEnvironment {
 	checkLimits(requested, config.maxEnvVarCount);
 	// Without a prototype, as __proto__ is a name like any other.
-	const env: Record<string, string> = Object.create(null);
-	const inherited =
-		config.inheritEnv === "minimal" ? minimal() : config.inheritEnv;
-	for (const [name, value] of Object.entries(server.env)) {
-		if (matchesAny(name, inherited)) env[name] = value;
-	}
+	const env: Record<string, string> = Object.assign(
+		Object.create(null),
+		server.inherited,
+	);
 	const warnings: string[] = [];
 	for (const [name, value] of Object.entries(requested)) {
 		checkVariable(name, value, config.allowedEnvVars);

@@ -16,7 +16,10 @@ const environmentLayer: Layer = {
 			request.env ?? {},
 			rulesEnv(attempt),
 			policy.config,
-			{ env: policy.server.env, path: policy.searchPath.join(delimiter) },
+			{
+				inherited: policy.inherited,
+				path: policy.searchPath.join(delimiter),
+			},
 		);
 		const { env, warnings } = attempt.built;
 		return [`${Object.keys(env).length} variables`, ...warnings].join("; ");

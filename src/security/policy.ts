@@ -4,7 +4,7 @@ import type { Config } from "../config/schema.ts";
 import { messageOf } from "../errors.ts";
 import { type AllowRule, toRules } from "./allowlist.ts";
 import { type DirectoryPolicy, directoryPolicy } from "./directory.ts";
-import type { Environment } from "./environment.ts";
+import { type Environment, inheritedEnvironment } from "./environment.ts";
 import { searchDirectories } from "./executable.ts";
 import type { Pattern } from "./pattern.ts";
 import { LIMIT_NAMES, type LimitName, type Limits } from "./resources.ts";
@@ -26,6 +26,8 @@ export interface Policy {
 	readonly config: Config;
 	readonly configured: boolean;
 	readonly server: ServerFacts;
+	/** What every child has of the server's environment. */
+	readonly inherited: Environment;
 	/** The directories of PATH in which bare names are looked up. */
 	readonly searchPath: readonly string[];
 	readonly rules: readonly AllowRule[];
@@ -75,6 +77,7 @@ export async function createPolicy(
 		config,
 		configured: source.kind !== "none",
 		server,
+		inherited: inheritedEnvironment(config, server.env),
 		searchPath: searchDirectories(server.env.PATH ?? server.env.Path),
 		rules,
 		directories: directoryPolicy(config, server.directory),

@@ -172,8 +172,8 @@ function checkAssignments(
 	env: Environment,
 	{ policy }: Attempt,
 ): void {
-	const { config, server } = policy;
-	buildEnvironment(env, {}, config, { env: server.env, path: "" });
+	const { config, inherited } = policy;
+	buildEnvironment(env, {}, config, { inherited, path: "" });
 	const refused = Object.keys(env).flatMap((name) => {
 		const reason = removalReason(name, config.additionalBlockedEnvVars);
 		return reason === undefined ? [] : [`${name}: ${reason}`];

@@ -4,6 +4,7 @@ import { configSchema } from "../../src/config/schema.ts";
 import {
 	buildEnvironment,
 	type Environment,
+	inheritedEnvironment,
 	isCodeVariable,
 } from "../../src/security/environment.ts";
 import { refusalOf } from "../support/policy-gate.ts";
@@ -28,19 +29,20 @@ const SERVER = {
 	path: "/usr/bin:/bin",
 };
 
-type Settings = Partial<Parameters<typeof buildEnvironment>[2]>;
+type Settings = Partial<
+	Parameters<typeof buildEnvironment>[2] &
+		Parameters<typeof inheritedEnvironment>[0]
+>;
 
 function build(
 	requested: Environment,
 	settings: Settings = {},
 	rule: Environment = {},
 ) {
-	return buildEnvironment(
-		requested,
-		rule,
-		{ ...configSchema.parse({}), ...settings },
-		SERVER,
-	);
+	const config = { ...configSchema.parse({}), ...settings };
+	const inherited = inheritedEnvironment(config, SERVER.env);
+	const { path } = SERVER;
+	return buildEnvironment(requested, rule, config, { inherited, path });
 }
 
 function refused(requested: Environment, settings: Settings = {}) {
