@@ -120,8 +120,8 @@ export function createLinux(): Platform {
 				adoptions,
 				oom,
 				cgroups,
-				limit: (group) => (hasLimits ? groups().add(limits, group) : undefined),
-				share: () => groups().add({}, undefined),
+				limits: hasLimits ? limits : undefined,
+				limitGroups: groups,
 			});
 		},
 		mark: tags.mark,
