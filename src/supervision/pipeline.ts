@@ -88,6 +88,9 @@ export interface Passage {
 	readonly done: Promise<void>;
 }
 
+/** Ends that lie no further apart than that tell no order. */
+const TOGETHER_MS = 5;
+
 /** What passes by a kernel pipe between two children; the server has no part in it. */
 export class KernelPassage implements Passage {
 	readonly bytes = undefined;
@@ -101,12 +104,19 @@ export class KernelPassage implements Passage {
 		this.done = to.ended;
 	}
 
-	/** As their ends tell it: who writes to a reader that has ended finds a broken pipe. */
+	/**
+	 * As their ends tell it: who writes to a reader that has ended finds a broken
+	 * pipe, and dies of it or says so by its exit code. A reader that ended first
+	 * is no sign alone: the last thing that an ending writer does is to give it the
+	 * end of its input, and whose end is heard of first is chance.
+	 */
 	get flow(): Flow {
 		const [left, taken] = [this.from.termination, this.to.termination];
 		if (left?.signal === "SIGPIPE") return "broken";
 		if (this.from.tree.alive().length > 0) return taken ? "broken" : "piped";
-		return left && taken && taken.endedAt < left.endedAt ? "broken" : "ended";
+		if (!left || !taken || left.exitCode === 0) return "ended";
+		const later = left.endedAt.getTime() - taken.endedAt.getTime();
+		return later > TOGETHER_MS ? "broken" : "ended";
 	}
 }
 
