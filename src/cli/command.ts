@@ -78,7 +78,11 @@ export function parseCommand(argv: readonly string[]): Command {
 	// What stands behind -- belongs to the program that is asked about.
 	const end = argv.indexOf("--");
 	const behind = end < 0 ? undefined : argv.slice(end + 1);
-	const { values, positionals } = parse(end < 0 ? argv : argv.slice(0, end));
+	const asksOpenly = argv[0] === "explain" && end < 0;
+	const { values, positionals } = parse(
+		end < 0 ? argv : argv.slice(0, end),
+		asksOpenly ? BEHIND : "",
+	);
 	const [name, ...rest] = positionals;
 	const allow = (command: string, ...flags: Flag[]) => {
 		const other = (Object.keys(values) as Flag[]).find(
@@ -123,7 +127,7 @@ export function parseCommand(argv: readonly string[]): Command {
 			return { kind: "doctor", config, json: values.json ?? false };
 		case "explain": {
 			allow("explain", "config", "cwd");
-			refuseMore(rest);
+			refuseMore(rest, BEHIND);
 			const [executable, ...args] = behind ?? [];
 			if (executable === undefined)
 				throw new CommandError("explain needs -- EXECUTABLE [ARG...]", 2);
@@ -160,7 +164,10 @@ export function parseCommand(argv: readonly string[]): Command {
 	}
 }
 
-function parse(argv: readonly string[]) {
+/** What who forgot it has to know; the program's own flags are none of this one's. */
+const BEHIND = "; the program stands behind --: explain -- git log -1";
+
+function parse(argv: readonly string[], advice: string) {
 	const { parseArgs } = process.getBuiltinModule("node:util");
 	try {
 		return parseArgs({
@@ -171,14 +178,15 @@ function parse(argv: readonly string[]) {
 	} catch (error) {
 		// The first sentence says which flag; the rest is advice to programmers.
 		const message = error instanceof Error ? error.message : String(error);
-		throw new CommandError(message.split(/\.\s|\n/, 1)[0] ?? message, 2);
+		const first = message.split(/\.\s|\n/, 1)[0] ?? message;
+		throw new CommandError(`${first}${advice}`, 2);
 	}
 }
 
-function refuseMore(positionals: readonly string[]): void {
+function refuseMore(positionals: readonly string[], advice = ""): void {
 	const [first] = positionals;
 	if (first !== undefined)
-		throw new CommandError(`unknown command or argument: ${first}`, 2);
+		throw new CommandError(`unknown command or argument: ${first}${advice}`, 2);
 }
 
 export const HELP = `mcp-process: the process manager for AI agents, an MCP server over stdin/stdout

@@ -1,5 +1,5 @@
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { mkdirSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { SAMPLE_CONFIG } from "../config/sample.ts";
 import { messageOf, systemCode } from "../errors.ts";
 import { CommandError } from "./command.ts";
@@ -19,6 +19,11 @@ export function createConfig(path: string, force: boolean): string {
 	} catch (error) {
 		throw unwritable(error);
 	}
+	if (statSync(target, { throwIfNoEntry: false })?.isDirectory())
+		throw new CommandError(
+			`${target} is a directory; name a file, as ${join(target, "mcp-process.json")}`,
+			1,
+		);
 	try {
 		// Never through a link or into a pipe that is there: a new file takes the place.
 		const fresh = force ? `${target}.${process.pid}.new` : target;

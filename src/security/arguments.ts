@@ -1,5 +1,5 @@
 import type { ArgumentValidation } from "../config/fields.ts";
-import { violation } from "../errors.ts";
+import { shorten, violation } from "../errors.ts";
 import type { Pattern } from "./pattern.ts";
 import { quote } from "./quote.ts";
 
@@ -19,6 +19,9 @@ export interface ArgumentPolicy {
 
 /** Characters of all arguments: what Linux takes by default (execve(2)). */
 const MAX_BLOCK = 2 * 2 ** 20;
+
+/** Characters of the patterns that a refusal lists. */
+const LONGEST_LIST = 500;
 
 const METACHARACTERS: readonly (readonly [string, string])[] = [
 	["$(", "$("],
@@ -104,7 +107,9 @@ function checkOne(arg: string, index: number, policy: ArgumentPolicy): void {
 		throw violation(
 			"argument_blocked",
 			`Argument is not allowed: ${shown} matches none of this executable's allowedArguments`,
-			"Use an argument that the rule allows; or the user adds a pattern to allowedArguments.",
+			allowed.length === 0
+				? "The rule allows no arguments: leave them out; or the user adds a pattern to allowedArguments."
+				: `Use arguments that match one of these as a whole: ${shorten(allowed.map(({ source }) => quote(source)).join(", "), LONGEST_LIST)}; or the user adds a pattern to allowedArguments.`,
 			{ index, key: "allowedArguments" },
 		);
 	}

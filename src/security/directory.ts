@@ -79,12 +79,32 @@ export function checkDirectory(
 	if (real === undefined) {
 		throw new ProcessError(
 			"INVALID_WORKING_DIRECTORY",
-			`Working directory is not a directory or can't be entered: ${JSON.stringify(intended)}`,
-			"Create the directory first, or give another cwd.",
+			`Working directory ${isFile(intended, policy) ? "is a file" : "is not a directory or can't be entered"}: ${JSON.stringify(intended)}`,
+			remedy(intended, policy),
 			{ directory: intended },
 		);
 	}
 	return real;
+}
+
+function remedy(intended: string, policy: DirectoryPolicy): string {
+	if (isFile(intended, policy))
+		return `Give a directory as cwd; that of this file is ${JSON.stringify(dirname(intended))}.`;
+	// Who is told to create "~" makes a folder of that name.
+	return intended.split(sep).some((part) => part.startsWith("~"))
+		? "No shell makes a home directory of ~: give the full path."
+		: "Create the directory first, or give another cwd.";
+}
+
+/** Whether a file is there; of one that a link leads out to nothing is told. */
+function isFile(path: string, { allowed, blocked }: DirectoryPolicy): boolean {
+	if (path.includes("\0")) return false;
+	try {
+		const real = realpathSync.native(path);
+		return isPermitted(real, allowed, blocked) && statSync(real).isFile();
+	} catch {
+		return false;
+	}
 }
 
 /** A path with every link resolved that is there; what isn't there yet follows as it is written. */

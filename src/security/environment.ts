@@ -1,5 +1,5 @@
 import type { Config } from "../config/schema.ts";
-import { violation } from "../errors.ts";
+import { shorten, violation } from "../errors.ts";
 import { CODE, HARMLESS } from "./code-variables.ts";
 
 export type Environment = Readonly<Record<string, string>>;
@@ -184,7 +184,9 @@ function checkVariable(
 		throw violation(
 			"env_var_injection",
 			`Environment variable ${name} is not in allowedEnvVars`,
-			"Leave it out; or the user adds it to allowedEnvVars.",
+			allowed.length === 0
+				? "A request may set no variable: leave it out; or the user adds it to allowedEnvVars."
+				: `Leave it out, as a request may set only ${shorten(allowed.join(", "), 500)}; or the user adds it to allowedEnvVars.`,
 			{ name, key: "allowedEnvVars" },
 		);
 	}

@@ -194,6 +194,8 @@ function remedy(attempt: Attempt): string {
 			? "Nothing is allowed yet"
 			: `Of what is allowed nothing is there (${shorten(listed, 200)})`;
 	const use = shown === "" ? nothing : `Use an allowed one (${shown}${more})`;
+	if (!executable && isBareName(request.executable))
+		return `${use}; the server's PATH has no ${quote(request.executable)}: where that is a program, the user installs it and adds it to allowedExecutables (${locate(["allowedExecutables"])}).`;
 	const entry = isBareName(request.executable)
 		? request.executable
 		: executable?.found;

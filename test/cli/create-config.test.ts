@@ -106,6 +106,10 @@ describe("createConfig", () => {
 		expect(exitCode).toBe(1);
 		expect(message).toStartWith(`${path} can't be written: `);
 		expect(message).not.toContain("\n");
-		expect(complaint(folder, true).exitCode).toBe(1);
+		for (const force of [false, true])
+			expect(complaint(folder, force)).toMatchObject({
+				exitCode: 1,
+				message: `${folder} is a directory; name a file, as ${join(folder, "mcp-process.json")}`,
+			});
 	});
 });

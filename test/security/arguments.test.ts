@@ -217,9 +217,12 @@ describe("patterns", () => {
 				index: 1,
 			});
 		}
-		expect(refused(["x"], { ...policy, allowed: [] }).details).toMatchObject({
-			violation: "argument_blocked",
-		});
+		expect(refused(["push"], policy).remediation).toContain(
+			'"status|log", "-[a-z]"',
+		);
+		const none = refused(["x"], { ...policy, allowed: [] });
+		expect(none.details).toMatchObject({ violation: "argument_blocked" });
+		expect(none.remediation).toContain("allows no arguments");
 	});
 
 	it("that block win over those that allow", () => {

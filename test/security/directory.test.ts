@@ -1,6 +1,6 @@
 import { describe, expect, it } from "bun:test";
 import { mkdirSync, symlinkSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import fc from "fast-check";
 import {
 	checkDirectory,
@@ -122,6 +122,20 @@ describe("a working directory", () => {
 			expect(error.code).toBe("INVALID_WORKING_DIRECTORY");
 			expect(error.message).toContain(JSON.stringify(path));
 		}
+	});
+
+	it("says what to give in place of a file or of a shell's ~", () => {
+		using scratch = new Programs();
+		const file = scratch.program("file");
+		const remedy = (path: string, allowed: string[]) =>
+			refusalOf(() => checkDirectory(path, policyOf(allowed))).remediation;
+		expect(remedy(file, [])).toContain(JSON.stringify(dirname(file)));
+		expect(remedy(join(scratch.root, "~/src"), [])).toContain("full path");
+		const inside = scratch.folder("inside");
+		// The file lies outside: no word of it.
+		expect(remedy(scratch.link("inside/link", file), [inside])).toBe(
+			"Create the directory first, or give another cwd.",
+		);
 	});
 
 	it("tells nothing of what lies outside the allowed ones", () => {

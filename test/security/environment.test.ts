@@ -209,7 +209,7 @@ describe("a request's variables", () => {
 		});
 		const { message, remediation, details } = refused({ OTHER: "1" }, settings);
 		expect(message).toContain("OTHER is not in allowedEnvVars");
-		expect(remediation).toContain("allowedEnvVars");
+		expect(remediation).toContain("only CI, APP_*;");
 		expect(details).toEqual({
 			violation: "env_var_injection",
 			name: "OTHER",

@@ -177,6 +177,10 @@ describe.skipIf(!POSIX)("a layer refuses", () => {
 		);
 		const absent = await refuse(gate, { executable: `${scratch.bin}/no` });
 		expect(absent.remediation).toContain("; there is no such file.");
+		const unknown = await refuse(gate, { executable: "no-such-tool" });
+		expect(unknown.remediation).toContain(
+			'the server\'s PATH has no "no-such-tool"',
+		);
 	});
 
 	it("allowlist, where arguments are given with the name", async () => {
