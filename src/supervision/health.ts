@@ -77,6 +77,11 @@ export class HealthWatch {
 			: (this.#failingSince ?? this.clock.now()) - this.#healthySince;
 	}
 
+	/** Whether the current process was healthy at any time. */
+	get wasHealthy(): boolean {
+		return this.#healthySince !== undefined;
+	}
+
 	/** Begins with a new process, of which nothing is known. */
 	start(): void {
 		this.stop();

@@ -24,6 +24,10 @@ import type {
 	Surroundings,
 } from "./surroundings.ts";
 
+/** A program that needs longer than it is given is ended each time before it is up. */
+const NEVER_HEALTHY =
+	" (never healthy since its start: if it takes longer to come up, give a healthCheck.startPeriod)";
+
 /**
  * One supervised program. What it does when something happens stands in
  * `RESTART_TABLE`; this carries it out. An instance is a process with all that it
@@ -40,6 +44,8 @@ export class Service<P extends Instance = ManagedProcess> {
 	/** Gives its place among the running processes back; held from the admission to the end. */
 	#place: (() => void) | undefined;
 	#failure: Failure | undefined;
+	/** What may mend the failure, beside its reason. */
+	#advice = "";
 	#startedAt = 0;
 	readonly #backoff: Backoff;
 	/** How the tree is to be ended, the next time it is. */
@@ -232,11 +238,13 @@ export class Service<P extends Instance = ManagedProcess> {
 		if (!isIll || !process || !this.options.restart.enabled) return;
 		const reason = `unhealthy: ${detail}`;
 		this.#fail(process, reason);
+		this.#advice = this.#health?.wasHealthy ? "" : NEVER_HEALTHY;
 		this.#manner = byItself(`ended to be restarted, as it was ${reason}`);
 		this.#on("unhealthy");
 	}
 
 	#fail(process: P, reason: string): void {
+		this.#advice = "";
 		this.#failure = { reason, output: this.around.lastOutput(process) };
 		this.#backoff.fail(
 			this.#health?.healthyFor ?? this.around.clock.now() - this.#startedAt,
@@ -244,7 +252,10 @@ export class Service<P extends Instance = ManagedProcess> {
 	}
 
 	#retry(): void {
-		const { reason = "", output = "" } = this.#failure ?? {};
+		const { reason: bare = "", output = "" } = this.#failure ?? {};
+		const reason = `${bare}${this.#advice}`;
+		if (this.#advice !== "") this.#failure = { reason, output };
+		this.#advice = "";
 		const retry = this.#backoff.begin(() => this.#on("due"));
 		if (retry.kind === "give up") {
 			const why = `${reason}; ${retry.why}`;

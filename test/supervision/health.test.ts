@@ -50,6 +50,23 @@ describe("a health watch", () => {
 		expect(test.service.past[0]?.reason).toBe("unhealthy: status 503");
 	});
 
+	it("advises a start period for what is ended before it is up", async () => {
+		const test = new Supervised({ maxRetries: 1 }, { interval: 1000 });
+		test.health = ILL;
+		await test.start();
+		await test.clock.turn(1500);
+		expect(test.service.state).toBe("backoff");
+		expect(test.service.failure?.reason).toStartWith("unhealthy: status 503 (");
+		expect(test.service.failure?.reason).toContain("healthCheck.startPeriod");
+		await test.clock.turn(5000);
+		expect(test.service.state).toBe("failed");
+		expect(test.service.failure?.reason).toContain("healthCheck.startPeriod");
+		expect(test.service.past.map(({ reason }) => reason)).toEqual([
+			"unhealthy: status 503",
+			"unhealthy: status 503",
+		]);
+	});
+
 	it("wants retries failures in a row", async () => {
 		const test = new Supervised({}, { interval: 1000, retries: 3 });
 		await test.start();
