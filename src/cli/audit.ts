@@ -29,14 +29,20 @@ export function verify(path: string | undefined): {
 	readonly intact: boolean;
 } {
 	const log = existing(target(path));
-	const { files, records, chains, isShortened, faults } = reading(log, () =>
-		verifyLog(log),
+	const { files, records, chains, open, isShortened, faults } = reading(
+		log,
+		() => verifyLog(log),
 	);
 	if (records === 0)
 		return { text: `${log}: there is nothing in it\n`, intact: true };
 	const summary = `${log}: ${count(records, "record")} of ${count(chains, "server start")} in ${count(files.length, "file")}${isShortened ? "; older ones were removed" : ""}`;
-	if (faults.length === 0)
-		return { text: `${summary}: intact\n`, intact: true };
+	if (faults.length === 0) {
+		const end =
+			open === 0
+				? ""
+				: `\n  no stop of ${count(open, "server")} is on record: ${open === 1 ? "it runs, was killed, or its last records are" : "each runs, was killed, or its last records are"} missing`;
+		return { text: `${summary}: intact${end}\n`, intact: true };
+	}
 	const lines = faults
 		.slice(0, SHOWN)
 		.map(({ file, line, problem }) => `  ${file}:${line}: ${problem}`);

@@ -15,6 +15,8 @@ export interface Verification {
 	readonly records: number;
 	/** Servers that wrote to it, each with a chain of its own. */
 	readonly chains: number;
+	/** Chains that don't end with their server's stop: it runs, was killed, or the last records are missing. */
+	readonly open: number;
 	/** As many files are there as are kept, so older ones may have been removed. */
 	readonly isShortened: boolean;
 	readonly faults: readonly Fault[];
@@ -36,8 +38,8 @@ export function logFiles(path: string): string[] {
 export function verifyLog(path: string): Verification {
 	const files = logFiles(path);
 	const faults: Fault[] = [];
-	/** The next sequence number of each chain, by the hash of its last record. */
-	const tips = new Map<string, number>();
+	/** The last record of each chain, by its hash. */
+	const tips = new Map<string, Link>();
 	const seen = new Set<string>();
 	let records = 0;
 	let chains = 0;
@@ -55,20 +57,29 @@ export function verifyLog(path: string): Verification {
 				fault(record);
 				continue;
 			}
-			const { seq, prev, hash } = record;
+			const { seq, prev, hash, isStop } = record;
 			if (seen.has(hash)) {
 				fault("the record is there twice");
 				continue;
 			}
 			seen.add(hash);
 			if (prev === FIRST && seq === 0) chains++;
-			else if (tips.get(prev) === seq) tips.delete(prev);
+			else if (tips.get(prev)?.next === seq) tips.delete(prev);
 			else if (mayStartWithin && index === 0) chains++;
 			else fault("the record before it is missing or was changed");
-			tips.set(hash, seq + 1);
+			tips.set(hash, { next: seq + 1, isStop });
 		}
 	}
-	return { files, records, chains, isShortened: mayStartWithin, faults };
+	const open = [...tips.values()].filter(({ isStop }) => !isStop).length;
+	return { files, records, chains, open, isShortened: mayStartWithin, faults };
+}
+
+/** What the record after one has to be. */
+interface Link {
+	/** Its sequence number. */
+	readonly next: number;
+	/** None follows: the server has stopped. */
+	readonly isStop: boolean;
 }
 
 /** Whether a line is, to the letter, what was written: a key given twice would be read as one. */
@@ -83,7 +94,7 @@ function isWrittenAs(record: object, line: string): boolean {
 /** A record's place in its chain, or what is wrong with the line. */
 function readRecord(
 	line: string,
-): { seq: number; prev: string; hash: string } | string {
+): { seq: number; prev: string; hash: string; isStop: boolean } | string {
 	let record: unknown;
 	try {
 		record = JSON.parse(line);
@@ -93,7 +104,7 @@ function readRecord(
 	if (typeof record !== "object" || record === null) return "not a record";
 	if (!isWrittenAs(record, line)) return "the line was changed";
 	const { hash, ...rest } = record as Record<string, unknown>;
-	const { seq, prev } = rest;
+	const { seq, prev, operation } = rest;
 	if (
 		typeof hash !== "string" ||
 		typeof prev !== "string" ||
@@ -102,5 +113,5 @@ function readRecord(
 		return "not a record: seq, prev or hash is missing";
 	if (hashOf(JSON.stringify(rest)) !== hash)
 		return "the record was changed: its hash does not fit";
-	return { seq, prev, hash };
+	return { seq, prev, hash, isStop: operation === "server_stop" };
 }

@@ -135,6 +135,14 @@ describe("mcp-process audit", () => {
 			" records of 1 server start in 1 file: intact\n",
 		);
 		expect(intact.code).toBe(0);
+		const lines = (await Bun.file(log).text()).trimEnd().split("\n");
+		const cut = `${log}.cut`;
+		writeFileSync(cut, `${lines.slice(0, -1).join("\n")}\n`);
+		const short = await runIn(server.folder, "audit", "verify", cut);
+		expect([short.code, short.stdout]).toEqual([
+			0,
+			expect.stringContaining("no stop of 1 server is on record"),
+		]);
 		const shown = await runIn(server.folder, "audit", "tail", log);
 		expect(shown.stdout).toContain('echo" "hi"');
 		expect(shown.stdout).toContain("dangerous_executable");

@@ -42,6 +42,19 @@ describe("verifying an audit log", () => {
 		});
 	});
 
+	it("counts the chains whose server's stop is not on record", () => {
+		using scratch = new Scratch();
+		const path = join(scratch.path, "audit.log");
+		const server = new AuditFile(path, "info");
+		server.record(EVENT);
+		server.record({ ...EVENT, operation: "server_stop", result: "success" });
+		server.close();
+		expect(verifyLog(path)).toMatchObject({ chains: 1, open: 0, faults: [] });
+		// What a chain can't show: its end is gone.
+		edit(path, (lines) => lines.slice(0, -1));
+		expect(verifyLog(path)).toMatchObject({ chains: 1, open: 1, faults: [] });
+	});
+
 	it.each([
 		[
 			"a changed record",
