@@ -40,11 +40,23 @@ export function describeIssue(
 function inWords(issue: Issue): string {
 	if (issue.code === "invalid_type" && / undefined$/.test(issue.message))
 		return `is required (${issue.expected})`;
-	if (issue.code === "too_small" && issue.minimum === 1)
-		return issue.origin === "string"
-			? "must not be empty"
-			: "must be at least 1";
-	return lowerFirst(issue.message.replace(/^Invalid input: /, ""));
+	if (issue.code === "too_small" && issue.origin === "string")
+		return issue.minimum === 1 ? "must not be empty" : inItsWords(issue);
+	if (issue.code === "too_small" && isNumber(issue))
+		return `must be ${issue.inclusive === false ? "above" : "at least"} ${issue.minimum}`;
+	if (issue.code === "too_big" && isNumber(issue))
+		return `must be ${issue.inclusive === false ? "below" : "at most"} ${issue.maximum}`;
+	return inItsWords(issue);
+}
+
+function isNumber({ origin }: { readonly origin: string }): boolean {
+	return origin === "number" || origin === "int";
+}
+
+/** A record is an object to who writes JSON. */
+function inItsWords({ message }: Issue): string {
+	const plain = message.replace(/^Invalid input: /, "");
+	return lowerFirst(plain.replace(/^expected record\b/, "expected object"));
 }
 
 /** The alternative whose own type fits the value, so that its complaint is the one meant. */

@@ -141,14 +141,25 @@ describe("a wrong value", () => {
 		[{ auditLogPath: "audit.log" }, "auditLogPath", /absolute path/],
 		[{ argumentValidation: "loose" }, "argumentValidation", /strict.*literal/],
 		[{ maxArgumentCount: 1.5 }, "maxArgumentCount", /int/],
-		[{ maxArgumentCount: -1 }, "maxArgumentCount", />=0/],
+		[{ maxArgumentCount: -1 }, "maxArgumentCount", /must be at least 0$/],
 		[{ maxConcurrentProcesses: 0 }, "maxConcurrentProcesses", /at least 1/],
+		[{ maxResponseSize: 1 }, "maxResponseSize", /must be at least 256$/],
+		[
+			{ defaultResourceLimits: { maxMemoryMB: 0 } },
+			"defaultResourceLimits.maxMemoryMB",
+			/must be above 0$/,
+		],
+		[
+			{ allowedExecutables: [{ executable: "x", env: ["A=1"] }] },
+			"allowedExecutables[0].env",
+			/expected object, received array$/,
+		],
 		[
 			{ maxConcurrentProcesses: "10" },
 			"maxConcurrentProcesses",
 			/expected number/,
 		],
-		[{ maxProcessLifetime: 0 }, "maxProcessLifetime", />0/],
+		[{ maxProcessLifetime: 0 }, "maxProcessLifetime", /must be above 0$/],
 		[
 			{ blockShellInterpreters: "false" },
 			"blockShellInterpreters",
