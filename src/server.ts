@@ -104,7 +104,7 @@ export async function serveTools(
 	};
 	server.onerror = faultReporter();
 	server.fallbackRequestHandler = async ({ method }) => {
-		throw new McpError(ErrorCode.MethodNotFound, `Unknown method: ${method}`);
+		throw rpcError(ErrorCode.MethodNotFound, `Unknown method: ${method}`);
 	};
 	const frequent = answering(
 		transport,
@@ -188,8 +188,13 @@ async function asked<T>(uri: string, answer: () => Promise<T>): Promise<T> {
 		if (!(error instanceof ProcessError)) throw error;
 		const { code, message, remediation } = error;
 		const text = `${message}. ${remediation}`;
-		throw new McpError(RESOURCE_NOT_FOUND, text, { uri, code });
+		throw rpcError(RESOURCE_NOT_FOUND, text, { uri, code });
 	}
+}
+
+/** A failure as JSON-RPC has it. The SDK's own begins its message with "MCP error" and the code, and so does what its client makes of it. */
+function rpcError(code: number, message: string, data?: object): Error {
+	return Object.assign(new Error(message), { code, data });
 }
 
 /** A notice that does not reach its client is the user's to know of. */

@@ -228,7 +228,10 @@ describe("a line that is no request", () => {
 
 	it("that names an unknown method is answered as the protocol says", async () => {
 		const { error } = await server.request("no/such/method");
-		expect(error).toMatchObject({ code: -32601 });
+		expect(error).toEqual({
+			code: -32601,
+			message: "Unknown method: no/such/method",
+		});
 		await server.expectHealthy();
 	});
 
