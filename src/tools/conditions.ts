@@ -8,6 +8,8 @@ import {
 	dropped,
 	exitCode,
 	exitCodeOf,
+	leftBehind,
+	leftBehindOf,
 	searchFor,
 	searchPattern,
 	state,
@@ -94,6 +96,7 @@ export const outcome = {
 		),
 	stderrMerged,
 	termination: termination.optional(),
+	leftBehind: leftBehind.optional(),
 };
 
 export type Conditions = z.output<z.ZodObject<typeof conditions>>;
@@ -152,6 +155,7 @@ export async function resultOf(
 		...outputOf(process, wanted.from, until, config),
 		...stderrMergedOf(process),
 		...terminationOf(process),
+		...leftBehindOf(process),
 	};
 }
 

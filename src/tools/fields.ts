@@ -71,6 +71,21 @@ export function terminationOf(process: ManagedProcess): {
 		: {};
 }
 
+export const leftBehind = z
+	.number()
+	.int()
+	.describe(
+		"Of one that has ended: how many processes that it started still live. Until none does it counts for maxConcurrentProcesses; process_terminate ends them.",
+	);
+
+/** How many processes live that an ended one has started, as a field of a result; none where none does. */
+export function leftBehindOf({ state, tree }: ManagedProcess): {
+	readonly leftBehind?: number;
+} {
+	const left = state === "running" ? 0 : tree.alive().length;
+	return left > 0 ? { leftBehind: left } : {};
+}
+
 /** The exit code, as a field of a result; none while the process runs. */
 export function exitCodeOf(process: ManagedProcess): {
 	readonly exitCode?: number;

@@ -7,6 +7,8 @@ import {
 	exitCode,
 	exitCodeOf,
 	groupId,
+	leftBehind,
+	leftBehindOf,
 	pid,
 	shownArgs,
 	startTime,
@@ -51,13 +53,7 @@ export const processList = defineTool({
 					startTime,
 					uptime,
 					exitCode: exitCode.optional(),
-					leftBehind: z
-						.number()
-						.int()
-						.optional()
-						.describe(
-							"Of one that has ended: how many processes that it started still live. Until none does it counts for maxConcurrentProcesses; process_terminate ends them.",
-						),
+					leftBehind: leftBehind.optional(),
 					groupId: groupId.optional(),
 					serviceId: serviceId
 						.optional()
@@ -79,12 +75,12 @@ export const processList = defineTool({
 				({ identity }) =>
 					filter.name === undefined || identity.name === filter.name,
 			)
-			.map((process) => ({ process, left: leftBehind(process) }))
+			.map((process) => ({ process, left: leftBehindOf(process) }))
 			.filter(
 				({ process, left }) =>
 					filter.state === undefined ||
 					process.state === filter.state ||
-					(filter.state === "running" && left > 0),
+					(filter.state === "running" && left.leftBehind !== undefined),
 			)
 			.map(({ process, left }) => ({
 				...serviceIdOf(services.of(process)),
@@ -98,7 +94,7 @@ export const processList = defineTool({
 				startTime: process.startedAt.toISOString(),
 				uptime: process.uptime,
 				...exitCodeOf(process),
-				...(left > 0 && { leftBehind: left }),
+				...left,
 				...groupIdOf(process, groups),
 			}));
 		return {
@@ -108,11 +104,6 @@ export const processList = defineTool({
 		};
 	},
 });
-
-/** How many processes live that an ended one has started. */
-function leftBehind({ state, tree }: ManagedProcess): number {
-	return state === "running" ? 0 : tree.alive().length;
-}
 
 function serviceIdOf(service: Service | undefined) {
 	return service ? { serviceId: service.name } : {};
@@ -137,6 +128,7 @@ export const processGetStatus = defineTool({
 		uptime,
 		exitCode: exitCode.optional(),
 		termination: termination.optional(),
+		leftBehind: leftBehind.optional(),
 		stats: z
 			.object(usage)
 			.describe("What it uses, as process_get_stats tells it."),
@@ -180,6 +172,7 @@ export async function statusOf(
 		uptime: process.uptime,
 		...exitCodeOf(process),
 		...terminationOf(process),
+		...leftBehindOf(process),
 		stats: { ...figures, uptime: process.uptime },
 		...(ports && { ports: [...ports] }),
 		...waitingOf(process),

@@ -32,12 +32,12 @@ describe.skipIf(process.platform === "win32")("a service", () => {
 		await server.ok("process_start", { executable: "true" });
 	});
 
-	it("is not alone in that: a process of which only children live has one too, and process_list shows it", async () => {
+	it("is not alone in that: a process of which only children live has one too, and whoever asks is told", async () => {
 		await using server = await TestServer.start({
 			...CONFIG,
 			maxConcurrentProcesses: 1,
 		});
-		const { pid } = await server.ok("process_start", {
+		const { pid, leftBehind } = await server.ok("process_start", {
 			executable: "python3",
 			args: [
 				"-c",
@@ -45,6 +45,9 @@ describe.skipIf(process.platform === "win32")("a service", () => {
 			],
 			waitFor: { exit: true },
 		});
+		expect(leftBehind).toBe(1);
+		for (const tool of ["process_wait", "process_get_status"])
+			expect(await server.ok(tool, { pid })).toMatchObject({ leftBehind: 1 });
 		const running = async () =>
 			(await server.ok("process_list", { state: "running" })).processes;
 		expect(await running()).toMatchObject([
@@ -58,6 +61,8 @@ describe.skipIf(process.platform === "win32")("a service", () => {
 			.processes;
 		expect(ended.pid).toBe(pid);
 		expect(ended).not.toHaveProperty("leftBehind");
+		for (const tool of ["process_wait", "process_get_status"])
+			expect(await server.ok(tool, { pid })).not.toHaveProperty("leftBehind");
 	});
 
 	it("exists once, until it is over", async () => {
