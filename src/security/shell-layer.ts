@@ -71,7 +71,7 @@ function refuseShell(judged: readonly string[], attempt: Attempt): void {
 	if (!script || !isShell(script.name) || isNamedExactly(attempt)) return;
 	throw violation(
 		"shell_interpreter",
-		`Shell interpreters are blocked: ${shown} is a script for ${script.path}`,
+		`Shell interpreters are blocked: ${shown} is a script for ${isWrapper(programName(script.path)) ? `${script.name}, which ${script.path} starts` : script.path}`,
 		`Start the programs that the script starts. If this script is meant, the user adds its own path, ${JSON.stringify(executable.found)}, to allowedExecutables: a glob does not allow shell scripts.`,
 		{ key: "allowedExecutables", executable: executable.real },
 	);

@@ -172,6 +172,9 @@ describe.skipIf(process.platform === "win32")("a glob of the allowlist", () => {
 				executable: script,
 			});
 			expect(refusal.details?.violation).toBe("shell_interpreter");
+			expect(refusal.message).toEndWith(
+				"is a script for sh, which /usr/bin/env starts",
+			);
 			expect(refusal.remediation).toContain(JSON.stringify(script));
 		}
 		await using server = await TestServer.start({
