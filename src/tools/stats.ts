@@ -14,7 +14,11 @@ export const usage = {
 		.describe(
 			"CPU of the whole tree, 100 = one core: over about the last second, at first since the start.",
 		),
-	memoryMB: z.number().describe("Resident memory of the tree, MB (2^20)."),
+	memoryMB: z
+		.number()
+		.describe(
+			"Resident memory of the tree's processes, added up, MB (2^20): what several share counts for each of them. What maxMemoryMB counts, once, is in limits.",
+		),
 	threadCount: z
 		.number()
 		.int()
@@ -47,7 +51,11 @@ const point = z.object({
 const limit = z.object({
 	name: z.string().describe("The limit's name."),
 	limit: z.number().describe("Its value."),
-	used: z.number().describe("How much of it is used."),
+	used: z
+		.number()
+		.describe(
+			"How much of it is used; of maxMemoryMB what several processes share counts once, so it may be less than memoryMB.",
+		),
 	unit: z.string().describe("The unit of both."),
 	enforcedBy: z.string().describe("What holds the process to it."),
 });
