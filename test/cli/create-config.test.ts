@@ -2,6 +2,7 @@ import { describe, expect, it } from "bun:test";
 import {
 	existsSync,
 	mkdirSync,
+	readdirSync,
 	readFileSync,
 	statSync,
 	symlinkSync,
@@ -111,5 +112,6 @@ describe("createConfig", () => {
 				exitCode: 1,
 				message: `${folder} is a directory; name a file, as ${join(folder, "mcp-process.json")}`,
 			});
+		expect(readdirSync(scratch.path).toSorted()).toEqual(["file", "folder"]);
 	});
 });
