@@ -18,6 +18,7 @@ import {
 	termination,
 	terminationOf,
 } from "./fields.ts";
+import { waiting, waitingOf } from "./terminal.ts";
 import type { ToolContext } from "./tool.ts";
 
 /** Milliseconds. */
@@ -97,7 +98,11 @@ export const outcome = {
 	stderrMerged,
 	termination: termination.optional(),
 	leftBehind: leftBehind.optional(),
+	waitingForInput: waiting,
 };
+
+/** Events of a process that did nothing of what was waited for. */
+const STALLS: readonly string[] = ["timeout", "idle"];
 
 export type Conditions = z.output<z.ZodObject<typeof conditions>>;
 
@@ -156,6 +161,8 @@ export async function resultOf(
 		...stderrMergedOf(process),
 		...terminationOf(process),
 		...leftBehindOf(process),
+		// Why nothing more has come, perhaps.
+		...(STALLS.includes(event) && waitingOf(process)),
 	};
 }
 

@@ -1,4 +1,4 @@
-import { describe, it, setDefaultTimeout } from "bun:test";
+import { describe, expect, it, setDefaultTimeout } from "bun:test";
 import type { ConfigInput } from "../../src/config/schema.ts";
 import { NODE, PYTHON } from "../support/programs.ts";
 import { TestServer } from "../support/server.ts";
@@ -50,6 +50,28 @@ describe.skipIf(process.platform !== "linux")("waitingForInput", () => {
 		const { pid } = await server.ok("process_start", { executable, args });
 		await waitsFor(server, pid, "data");
 		await server.ok("process_terminate", { pid, force: true });
+	});
+
+	it("is told to who waited in vain, and to nobody else", async () => {
+		await using server = await TestServer.start(CONFIG);
+		const start = (executable: string, args: string[], waitFor: object) =>
+			server.ok("process_start", { executable, args, waitFor });
+		const asking = ["-c", "input('name? ')"];
+		for (const [waitFor, event] of [
+			[{ pattern: "never", timeout: 1000 }, "timeout"],
+			[{ idleMs: 1000 }, "idle"],
+		] as const)
+			expect(await start(PYTHON, asking, waitFor)).toMatchObject({
+				event,
+				waitingForInput: "data",
+			});
+		const others = [
+			await start(PYTHON, asking, { pattern: "name" }),
+			await start("sleep", ["60"], { idleMs: 300 }),
+			await start("sleep", ["60"], { exit: true, timeout: 300 }),
+		];
+		for (const reply of others)
+			expect(reply).not.toHaveProperty("waitingForInput");
 	});
 
 	it("is absent while a program works, and comes when it asks", async () => {
