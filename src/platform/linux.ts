@@ -51,6 +51,7 @@ export function createLinux(): Platform {
 	/** Made at the first start: to start the server alone leaves no trace. */
 	let cgroups: ReturnType<typeof openCgroups> | undefined;
 	let limitGroups: LimitGroups | undefined;
+	let onLimitFolder: (folder: string) => void = () => {};
 	/** When there were none: who did not run since then has left nothing behind. */
 	let noOrphans: {
 		readonly epoch: number | undefined;
@@ -107,9 +108,11 @@ export function createLinux(): Platform {
 			if (!adoptions) return new BareEnclosure(trees);
 			cgroups ??= openCgroups();
 			const groups = () => {
-				limitGroups ??= LimitGroups.open(
+				if (limitGroups) return limitGroups;
+				limitGroups = LimitGroups.open(
 					cgroups instanceof Cgroups ? cgroups.directory : undefined,
 				);
+				for (const folder of limitGroups.folders) onLimitFolder(folder);
 				return limitGroups;
 			};
 			const hasLimits = Object.values(limits).some(
@@ -137,8 +140,8 @@ export function createLinux(): Platform {
 			const real = readlinkSync(held);
 			return { path: held, real, [Symbol.dispose]: () => closeSync(fd) };
 		},
-		get limitFolders() {
-			return limitGroups?.folders ?? [];
+		onLimitFolder(told) {
+			onLimitFolder = told;
 		},
 		exit: (code) => libc._exit(code),
 		endWithin: (seconds) => void libc.alarm(seconds),

@@ -212,8 +212,8 @@ export interface Platform {
 	 * @throws Error of the system's where it can't be opened
 	 */
 	holdDirectory?(path: string): HeldDirectory;
-	/** Other folders of this server's control groups, for who has to remove them once all in them have ended. */
-	readonly limitFolders?: readonly string[];
+	/** Has each other folder of this server's control groups be told as it is made, for who has to remove them once all in them have ended. */
+	onLimitFolder?(told: (folder: string) => void): void;
 	/**
 	 * Ends this process and nothing else, without a word to the runtime, which would
 	 * kill whatever descends from it: also what was there before it was a server.

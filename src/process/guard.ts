@@ -129,7 +129,13 @@ export class Guard {
 	/** How many trees have each group: a pid may come again before its tree is heard to be gone. */
 	readonly #groups = new Map<number, number>();
 
-	constructor(private readonly platform: Platform) {}
+	constructor(private readonly platform: Platform) {
+		// At once: until the next time that it is asked for, the server may be killed.
+		platform.onLimitFolder?.((folder) => {
+			this.#folders.add(folder);
+			this.#tell("l", folder);
+		});
+	}
 
 	/** Resolves once it stands by: what is started from then on is not without it for a moment. */
 	async prepare(): Promise<void> {
@@ -147,11 +153,6 @@ export class Guard {
 		if (this.#guard && this.#hears(this.#guard))
 			sendSignal(-this.#guard.group, "SIGCONT");
 		else this.#start();
-		for (const folder of this.platform.limitFolders ?? []) {
-			if (this.#folders.has(folder)) continue;
-			this.#folders.add(folder);
-			this.#tell("l", folder);
-		}
 	}
 
 	#hears({ fd }: SpawnedGuard): boolean {

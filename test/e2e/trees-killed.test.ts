@@ -3,7 +3,13 @@ import { randomInt } from "node:crypto";
 import { existsSync, readdirSync } from "node:fs";
 import { readStat } from "../../src/platform/procfs.ts";
 import { AWKWARD_CONFIG } from "../support/awkward.ts";
-import { cgroupsOf, guardsOf, isCgroup, Mark } from "../support/marked.ts";
+import {
+	cgroupsOf,
+	guardsOf,
+	isCgroup,
+	limitFoldersOf,
+	Mark,
+} from "../support/marked.ts";
 import { fixture, PYTHON } from "../support/programs.ts";
 import { seeded } from "../support/random.ts";
 import { RawServer } from "../support/raw.ts";
@@ -90,6 +96,21 @@ describe.each(WAYS)("$name, SIGKILL of the server", ({ name, wrapper }) => {
 		expect(left).toEqual([]);
 		await eventually(
 			() => groups.filter(isCgroup).length === 0 || undefined,
+			"control groups to be gone",
+		);
+	});
+
+	it("right after its first start with limits leaves no control group", async () => {
+		await using server = await RawServer.start(AWKWARD_CONFIG, { wrapper });
+		await server.ok("process_start", {
+			executable: "sleep",
+			args: ["100"],
+			resourceLimits: { maxCpuPercent: 50, maxMemoryMB: 500 },
+		});
+		server.signal("SIGKILL");
+		await server.exited;
+		await eventually(
+			() => limitFoldersOf(server.pid).length === 0 || undefined,
 			"control groups to be gone",
 		);
 	});
