@@ -150,7 +150,8 @@ export class LinuxEnclosure implements Enclosure {
 
 	#joinAll(group: LimitGroup): boolean {
 		if (!group.isJoinedLater || !this.#cgroup) return true;
-		return joinFrozen(this.#cgroup, group.joining());
+		const join = group.joining();
+		return joinAtRest(this.#cgroup, join) || joinFrozen(this.#cgroup, join);
 	}
 
 	abandon(): void {
@@ -158,6 +159,25 @@ export class LinuxEnclosure implements Enclosure {
 		this.#limits?.remove();
 		this.#cgroup?.remove();
 	}
+}
+
+/**
+ * Who starts nothing is not paused for it: some calls in which programs wait end with
+ * EINTR then, though no signal came (signal(7)).
+ *
+ * @returns whether all have joined
+ */
+function joinAtRest(
+	cgroup: Cgroup,
+	join: (pids: readonly number[]) => boolean,
+): boolean {
+	const before = new Set(cgroup.members());
+	// The kernel takes some 10 ms for the first one: who forks has forked meanwhile.
+	join([...before].slice(0, 1));
+	const now = cgroup.members();
+	if (now.some((pid) => !before.has(pid))) return false;
+	join(now);
+	return !join(cgroup.members());
 }
 
 /** A fork bomb is faster than who runs after it, and holds up who joins it. */

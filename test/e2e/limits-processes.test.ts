@@ -129,6 +129,19 @@ describe.skipIf(!WITH_CGROUPS.isAvailable)("without any limit", () => {
 	});
 });
 
+describe.skipIf(!LINUX)("a tree of more than 32 processes", () => {
+	it("is not interrupted while it waits", async () => {
+		await using server = await TestServer.start(CONFIG);
+		const { exitCode, stdout } = await server.ok("process_start", {
+			executable: PYTHON,
+			args: [fixture("waiters.py"), "35", "4000"],
+			waitFor: { exit: true },
+		});
+		expect(exitCode).toBe(0);
+		expect(stdout).toBe("0\n".repeat(35));
+	});
+});
+
 /** Milliseconds that the slowest answer took, up to one that is as wanted. */
 async function worstAnswer<T>(
 	ask: () => Promise<T>,
