@@ -27,6 +27,8 @@ interface Bindings {
 const MOST_ROUNDS = 5;
 /** Milliseconds in which a control group surely stands still; a process in the middle of a disk's work takes longest. */
 const FREEZING = 200;
+/** Milliseconds in which hundreds that do nothing are put into another group, one by one. */
+const RESTING = 100;
 
 /** This server's control groups, or why it has none. */
 export function openCgroups(): Cgroups | { readonly reason: string } {
@@ -171,12 +173,17 @@ function joinAtRest(
 	cgroup: Cgroup,
 	join: (pids: readonly number[]) => boolean,
 ): boolean {
+	const deadline = performance.now() + RESTING;
 	const before = new Set(cgroup.members());
 	// The kernel takes some 10 ms for the first one: who forks has forked meanwhile.
 	join([...before].slice(0, 1));
 	const now = cgroup.members();
 	if (now.some((pid) => !before.has(pid))) return false;
-	join(now);
+	for (const pid of now) {
+		// Who takes all processors leaves none to who joins it.
+		if (performance.now() > deadline) return false;
+		join([pid]);
+	}
 	return !join(cgroup.members());
 }
 
