@@ -103,11 +103,6 @@ export class LimitGroups {
 		return new LimitGroups(places);
 	}
 
-	/** Whether some of the limits are set in a tree's own group, and not in one beside it. */
-	get areTheTrees(): boolean {
-		return [...this.places.values()].some(({ version }) => version === 2);
-	}
-
 	get controllers(): readonly Controller[] {
 		return [...this.places.keys()];
 	}

@@ -3,7 +3,6 @@ import {
 	mkdirSync,
 	readdirSync,
 	rmdirSync,
-	statSync,
 	writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -16,29 +15,17 @@ export function serverGroupName(): string {
 	return `mcp-process-${process.pid}-${crypto.getRandomValues(new Uint8Array(4)).toHex()}`;
 }
 
-/** Groups without a member that are kept for processes to come. */
-const MOST_FREE = 32;
+/** Milliseconds after which a group that is done with is removed where nothing is started before. */
+const LINGER = 100;
 /** Groups that are removed in one turn of the event loop; one takes 0.2 ms. */
 const MOST_REMOVED = 16;
-/** Milliseconds before such a turn. */
-const PAUSE = 20;
 
-/** A group in which nobody is, and the CPU seconds of all that were in it. */
-interface Free {
-	readonly directory: string;
-	readonly cpuSeconds: number;
-}
-
-/**
- * The control groups of one server: a folder, and one below it for each tree. A group
- * whose tree has ended is the next one's: to make one and to remove it takes the
- * kernel longer than all else of a start that is done here.
- */
+/** The control groups of one server: a folder, and one below it for each tree. */
 export class Cgroups {
 	#count = 0;
 	#isUsable = true;
-	/** The latest last. */
-	readonly #free: Free[] = [];
+	/** An empty group for the next process: to make one takes longer than all else of its start that is done here. */
+	#spare: string | undefined;
 	#making: ReturnType<typeof setImmediate> | undefined;
 	/** Groups to be removed, the oldest first. */
 	readonly #done: string[] = [];
@@ -64,70 +51,49 @@ export class Cgroups {
 		throw new Error("this kernel has no cgroup.kill");
 	}
 
-	/** A group for a tree; undefined where there can't be another one. */
+	/** A new group; undefined where there can't be another one. */
 	add(): Cgroup | undefined {
 		if (!this.#isUsable) return undefined;
-		const free = this.#takeFree() ?? this.#make();
-		this.#makeNextSoon();
-		return free && new Cgroup(free, (done) => this.#takeBack(done));
+		const spare = this.#spare;
+		this.#spare = undefined;
+		this.#makeSpareSoon();
+		const isThere = spare !== undefined && existsSync(spare);
+		const directory = isThere ? spare : this.#make();
+		return directory === undefined
+			? undefined
+			: new Cgroup(directory, (done) => this.#removeLater(done));
 	}
 
-	/** A group that was nobody's before, and will be nobody's again: for what is set in it. */
-	addOwn(): Cgroup | undefined {
-		const made = this.#isUsable ? this.#make() : undefined;
-		return (
-			made && new Cgroup(made, ({ directory }) => this.#removeLater(directory))
-		);
-	}
-
-	/** One in which nobody is, and nothing will stand still. */
-	#takeFree(): Free | undefined {
-		for (let free = this.#free.pop(); free; free = this.#free.pop()) {
-			const events = readRecord(join(free.directory, "cgroup.events"));
-			if (events === "populated 0\nfrozen 0\n") return free;
-			this.#removeLater(free.directory);
-		}
-		return undefined;
-	}
-
-	#takeBack({ directory, usedSeconds }: Cgroup): void {
-		const isKept = this.#free.length < MOST_FREE && isPlain(directory);
-		if (isKept && usedSeconds !== undefined)
-			this.#free.push({ directory, cpuSeconds: usedSeconds });
-		else this.#removeLater(directory);
-	}
-
-	/** Makes the next group while the process that has the last one begins to run. */
-	#makeNextSoon(): void {
-		if (this.#free.length > 0) return;
+	/** Makes the next group while the process that gets this one begins to run, and removes those before it. */
+	#makeSpareSoon(): void {
 		this.#making ??= setImmediate(() => {
 			this.#making = undefined;
-			const made = this.#free.length === 0 ? this.#make() : undefined;
-			if (made) this.#free.push(made);
+			this.#spare ??= this.#make();
+			this.#removeDone();
 		});
 	}
 
 	/** Not at once: whose process has ended may be about to ask for the next one. */
 	#removeLater(directory: string): void {
 		this.#done.push(directory);
-		this.#removing ??= setTimeout(() => this.#removeDone(), PAUSE);
+		this.#removing ??= setTimeout(() => this.#removeDone(), LINGER);
 	}
 
 	#removeDone(): void {
+		clearTimeout(this.#removing);
+		this.#removing = undefined;
 		for (const directory of this.#done.splice(0, MOST_REMOVED))
 			removeTree(directory);
-		this.#removing =
-			this.#done.length > 0
-				? setTimeout(() => this.#removeDone(), PAUSE)
-				: undefined;
+		if (this.#done.length > 0)
+			this.#removing = setTimeout(() => this.#removeDone(), 0);
 	}
 
-	#make(): Free | undefined {
+	#make(): string | undefined {
 		const directory = join(this.directory, String(this.#count++));
 		try {
 			// The folder above may have been taken for one that somebody left.
 			mkdirSync(directory, { recursive: true });
-			return { directory, cpuSeconds: 0 };
+			return directory;
 		} catch {
 			return undefined;
 		}
@@ -147,43 +113,26 @@ export class Cgroups {
 	}
 }
 
-/** One tree's control group. Once it is given back it has no members, and nothing can be done to it. */
+/** One tree's control group. */
 export class Cgroup {
-	readonly directory: string;
-	readonly #before: number;
-	#usedSeconds: number | undefined;
-	#isGivenBack = false;
-
-	/** @param giveBack called once its tree has ended */
+	/** @param discard has the folder removed, sooner or later */
 	constructor(
-		{ directory, cpuSeconds }: Free,
-		private readonly giveBack: (group: Cgroup) => void,
-	) {
-		this.directory = directory;
-		this.#before = cpuSeconds;
-	}
+		readonly directory: string,
+		private readonly discard: (directory: string) => void,
+	) {}
 
 	/** Pids of the members; a zombie is none. */
 	members(): number[] {
-		if (this.#isGivenBack) return [];
 		const text = readIfThere(this.#file("cgroup.procs")) ?? "";
 		// 0 is a process of another pid namespace.
 		return text.split("\n").map(Number).filter(Boolean);
 	}
 
-	/** CPU seconds of all of its tree; undefined where the kernel doesn't count them. */
+	/** CPU seconds of all that was ever in it; undefined where the kernel doesn't count them. */
 	get cpuSeconds(): number | undefined {
-		const microseconds = /^usage_usec (\d+)$/m.exec(
-			this.#read("cpu.stat") ?? "",
-		)?.[1];
-		if (microseconds === undefined) return undefined;
-		this.#usedSeconds = Number(microseconds) / 1e6;
-		return this.#usedSeconds - this.#before;
-	}
-
-	/** CPU seconds of all that was ever in it, when they were last asked for. */
-	get usedSeconds(): number | undefined {
-		return this.#usedSeconds;
+		const text = readRecord(this.#file("cpu.stat")) ?? "";
+		const microseconds = /^usage_usec (\d+)$/m.exec(text)?.[1];
+		return microseconds === undefined ? undefined : Number(microseconds) / 1e6;
 	}
 
 	/** Whether any member lives, also one that no list catches. */
@@ -232,11 +181,8 @@ export class Cgroup {
 
 	/** Whether a line stands in cgroup.events. */
 	#tells(line: string): boolean {
-		return this.#read("cgroup.events")?.split("\n").includes(line) ?? false;
-	}
-
-	#read(name: string): string | undefined {
-		return this.#isGivenBack ? undefined : readRecord(this.#file(name));
+		const text = readRecord(this.#file("cgroup.events"));
+		return text?.split("\n").includes(line) ?? false;
 	}
 
 	#file(name: string): string {
@@ -245,23 +191,13 @@ export class Cgroup {
 
 	/** Where it was removed from outside, its members are found in other ways. */
 	#write(file: string, value: string): void {
-		if (this.#isGivenBack) return;
 		look(() => writeFileSync(this.#file(file), value));
 	}
 
-	/** To be called once all members have ended. */
+	/** To be removed, with what its members made below it, once all of them have ended. */
 	remove(): void {
-		if (this.#isGivenBack) return;
-		this.#isGivenBack = true;
-		this.giveBack(this);
+		this.discard(this.directory);
 	}
-}
-
-/** Whether its members made no folders in a group, and left it of the kind that it was (cgroup.type). */
-function isPlain(directory: string): boolean {
-	// A folder has a link of each one below it, beside its name and its own.
-	const links = statSync(directory, { throwIfNoEntry: false })?.nlink;
-	return links === 2 && readRecord(`${directory}/cgroup.type`) === "domain\n";
 }
 
 /** Removes what servers left that ended while something in it could not be ended. */

@@ -1,9 +1,8 @@
 import { readFileSync } from "node:fs";
 import { diagnose, EXHAUSTED, messageOf, systemCode } from "../errors.ts";
-import type { Limits } from "../security/resources.ts";
 import type { Adoptions } from "./adoption.ts";
 import { type Cgroup, Cgroups } from "./cgroup.ts";
-import type { LimitGroup, LimitGroups } from "./cgroup-limits.ts";
+import type { LimitGroup } from "./cgroup-limits.ts";
 import { findCgroupHome } from "./cgroup-mounts.ts";
 import { InputWatch } from "./linux-input.ts";
 import { type Eyes, LinuxTree } from "./linux-tree.ts";
@@ -17,10 +16,10 @@ interface Bindings {
 	readonly adoptions: Adoptions;
 	readonly oom: OomWatch;
 	readonly cgroups: Cgroups | { readonly reason: string };
-	/** Undefined where the tree has none. */
-	readonly limits: Limits | undefined;
-	/** Made when they are first needed. */
-	readonly limitGroups: () => LimitGroups;
+	/** Makes the group in which the kernel holds a tree to its limits; undefined where there are none. */
+	readonly limit: (group: string | undefined) => LimitGroup | undefined;
+	/** Makes a group that only gives a tree one share of the processors. */
+	readonly share: () => LimitGroup;
 }
 
 /** How often what a process started before it was put into its group is looked for. */
@@ -72,8 +71,6 @@ export class LinuxEnclosure implements Enclosure {
 	readonly #tag: number | undefined;
 	readonly #cgroups: Cgroups | undefined;
 	#cgroup: Cgroup | undefined;
-	/** Whether the group was nobody's before. */
-	#isOwn: boolean;
 	readonly #limits: LimitGroup | undefined;
 	#hasFallenBack = false;
 
@@ -81,12 +78,11 @@ export class LinuxEnclosure implements Enclosure {
 		private readonly eyes: Eyes,
 		private readonly bindings: Bindings,
 	) {
-		const { tags, cgroups, limits, limitGroups } = bindings;
+		const { tags, cgroups } = bindings;
 		this.#tag = tags.put();
 		this.#cgroups = cgroups instanceof Cgroups ? cgroups : undefined;
-		this.#isOwn = limits !== undefined && limitGroups().areTheTrees;
-		this.#cgroup = this.#isOwn ? this.#cgroups?.addOwn() : this.#cgroups?.add();
-		this.#limits = limits && limitGroups().add(limits, this.#cgroup?.directory);
+		this.#cgroup = this.#cgroups?.add();
+		this.#limits = bindings.limit(this.#cgroup?.directory);
 	}
 
 	get spawn(): Enclosure["spawn"] {
@@ -102,15 +98,12 @@ export class LinuxEnclosure implements Enclosure {
 			return false;
 		this.#cgroup.remove();
 		this.#cgroup = undefined;
-		// In another one's a tree may have set what keeps the next one out.
-		if (!this.#isOwn) this.#cgroup = this.#cgroups?.addOwn();
-		this.#isOwn = true;
-		this.#hasFallenBack = this.#cgroup === undefined;
+		this.#hasFallenBack = true;
 		return true;
 	}
 
 	track(leader: number, input: StandardInput): Tree {
-		const { tags, adoptions, oom, limitGroups } = this.bindings;
+		const { tags, adoptions, oom } = this.bindings;
 		tags.takeOff();
 		adoptions.register(leader);
 		if (this.#hasFallenBack && this.#cgroups) {
@@ -126,7 +119,7 @@ export class LinuxEnclosure implements Enclosure {
 				tag: this.#tag,
 				cgroup: this.#cgroup,
 				limits: this.#limits,
-				share: () => limitGroups().add({}, undefined),
+				share: this.bindings.share,
 				joinAll: (group) => this.#joinAll(group),
 				oom,
 				activity: this.#cgroups?.activity,

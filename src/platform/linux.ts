@@ -123,8 +123,8 @@ export function createLinux(): Platform {
 				adoptions,
 				oom,
 				cgroups,
-				limits: hasLimits ? limits : undefined,
-				limitGroups: groups,
+				limit: (group) => (hasLimits ? groups().add(limits, group) : undefined),
+				share: () => groups().add({}, undefined),
 			});
 		},
 		mark: tags.mark,

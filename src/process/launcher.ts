@@ -237,13 +237,13 @@ function follow(
 	platform: Platform,
 ): Pick<Launched, "pid" | "tree" | "exited"> & { readonly child: Child } {
 	const child = startUnchanged(admitted, platform, (directory) => {
-		for (;;) {
-			try {
-				return spawnIn(enclosure, admitted, directory, stdio);
-			} catch (error) {
-				// Once more where there is another way; nothing of it ran.
-				if (!enclosure.fallBack(error)) throw error;
-			}
+		const start = () => spawnIn(enclosure, admitted, directory, stdio);
+		try {
+			return start();
+		} catch (error) {
+			// Once more where there is another way; nothing of it ran.
+			if (!enclosure.fallBack(error)) throw error;
+			return start();
 		}
 	});
 	const { pid } = child;
