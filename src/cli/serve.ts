@@ -1,6 +1,6 @@
 import { diagnose, messageOf } from "../errors.ts";
 import { greet } from "../greeting.ts";
-import { startSelf } from "../process/launcher.ts";
+import { livesIn, startSelf } from "../process/launcher.ts";
 import { ProcessManager } from "../process/manager.ts";
 import type { AuditLog } from "../security/audit.ts";
 import type { AuditEvent } from "../security/audit-event.ts";
@@ -41,7 +41,7 @@ export async function serve(options: {
 }): Promise<Session> {
 	const wired = await wire(options.config);
 	const { loaded, platform, gate } = wired;
-	platform.prepareServer(startSelf);
+	platform.prepareServer(startSelf, livesIn);
 	const { audit, stopAlerts } = await auditOf(wired);
 	const record = (operation: string, reason: string) =>
 		recordIn(audit, { level: "info", operation, result: "success", reason });

@@ -35,7 +35,7 @@ export function nameOf(source: ConfigSource): string {
 		case "environment":
 			return source.variable;
 		case "none":
-			return "none, so nothing may be started";
+			return "none, so nothing may be started (mcp-process --create-config PATH writes one)";
 	}
 }
 

@@ -7,7 +7,7 @@ import { findCgroupHome } from "./cgroup-mounts.ts";
 import { InputWatch } from "./linux-input.ts";
 import { type Eyes, LinuxTree } from "./linux-tree.ts";
 import type { OomWatch } from "./oom.ts";
-import type { Enclosure, StandardInput, Tree } from "./platform.ts";
+import type { Enclosure, LivesIn, StandardInput, Tree } from "./platform.ts";
 import type { Tags } from "./tag.ts";
 
 /** What a tree is held together with. */
@@ -30,7 +30,9 @@ const FREEZING = 200;
 const RESTING = 100;
 
 /** This server's control groups, or why it has none. */
-export function openCgroups(): Cgroups | { readonly reason: string } {
+export function openCgroups(
+	livesIn?: LivesIn,
+): Cgroups | { readonly reason: string } {
 	const home = findCgroupHome(
 		"v2",
 		readFileSync("/proc/self/mountinfo", "utf8"),
@@ -38,10 +40,20 @@ export function openCgroups(): Cgroups | { readonly reason: string } {
 	);
 	if ("reason" in home) return home;
 	try {
-		return Cgroups.create(home.directory);
+		const cgroups = Cgroups.create(home.directory);
+		if (!livesIn || takesIn(cgroups, livesIn)) return cgroups;
+		cgroups.remove();
+		return { reason: "this kernel kills what is started in one from here" };
 	} catch (error) {
 		return { reason: messageOf(error) };
 	}
+}
+
+function takesIn(cgroups: Cgroups, livesIn: LivesIn): boolean {
+	const group = cgroups.add();
+	const takes = group === undefined || livesIn(group.directory);
+	group?.remove();
+	return takes;
 }
 
 /** For a process that adopts nothing: a session, and what /proc tells of it. */
@@ -92,10 +104,10 @@ export class LinuxEnclosure implements Enclosure {
 	}
 
 	fallBack(error: unknown): boolean {
+		if (!this.#cgroup || pathOf(error) !== this.#cgroup.directory) return false;
 		// That has nothing to do with the group.
 		const code = systemCode(error) ?? "";
-		if (!this.#cgroup || [...EXHAUSTED, "EAGAIN", "ENOMEM"].includes(code))
-			return false;
+		if ([...EXHAUSTED, "EAGAIN", "ENOMEM"].includes(code)) return false;
 		this.#cgroup.remove();
 		this.#cgroup = undefined;
 		this.#hasFallenBack = true;
@@ -178,6 +190,11 @@ function joinAtRest(
 		join([pid]);
 	}
 	return !join(cgroup.members());
+}
+
+/** What an error of the system's is about. */
+function pathOf(error: unknown): unknown {
+	return error instanceof Error && "path" in error ? error.path : undefined;
 }
 
 /** A fork bomb is faster than who runs after it, and holds up who joins it. */

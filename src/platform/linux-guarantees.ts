@@ -6,7 +6,7 @@ import { LimitGroups } from "./cgroup-limits.ts";
 import type { openLinuxLibc } from "./ffi.ts";
 import { openCgroups } from "./linux-enclosure.ts";
 import { canAdopt } from "./linux-prepare.ts";
-import { type Guarantee, SHELL } from "./platform.ts";
+import { type Guarantee, type LivesIn, SHELL } from "./platform.ts";
 import type { Tags } from "./tag.ts";
 
 const PR_GET_DUMPABLE = 3;
@@ -17,9 +17,10 @@ const NO_ADOPTION = "this system does not know PR_SET_CHILD_SUBREAPER";
 export function linuxGuarantees(
 	libc: ReturnType<typeof openLinuxLibc>,
 	tags: Tags,
+	livesIn: LivesIn,
 ): readonly Guarantee[] {
 	const knows = (option: number) => libc.prctl(option, 0n, 0n, 0n, 0n) >= 0;
-	const cgroups = openCgroups();
+	const cgroups = openCgroups(livesIn);
 	const hasCgroups = cgroups instanceof Cgroups;
 	const limits = LimitGroups.open(hasCgroups ? cgroups.directory : undefined);
 	const { controllers } = limits;

@@ -14,7 +14,7 @@ import {
 import { linuxGuarantees } from "./linux-guarantees.ts";
 import { prepare } from "./linux-prepare.ts";
 import { OomWatch } from "./oom.ts";
-import type { PipeEnds, Platform } from "./platform.ts";
+import type { LivesIn, PipeEnds, Platform } from "./platform.ts";
 import { makeSharesMemory } from "./procfs.ts";
 import { Tags } from "./tag.ts";
 
@@ -50,6 +50,7 @@ export function createLinux(): Platform {
 	let adoptions: Adoptions | undefined;
 	/** Made at the first start: to start the server alone leaves no trace. */
 	let cgroups: ReturnType<typeof openCgroups> | undefined;
+	let livesIn: LivesIn | undefined;
 	let limitGroups: LimitGroups | undefined;
 	let onLimitFolder: (folder: string) => void = () => {};
 	/** When there were none: who did not run since then has left nothing behind. */
@@ -70,7 +71,8 @@ export function createLinux(): Platform {
 		// N_TTY_BUF_SIZE in drivers/tty/n_tty.c is 4096, one of which is never used.
 		terminals: { canonical: 0o2, echo: 0o10, longestLine: 4095 },
 		enforceable: new Set(LIMIT_NAMES),
-		prepareServer() {
+		prepareServer(_, test) {
+			livesIn = test;
 			if (!prepare(libc))
 				diagnose(
 					"this system does not know PR_SET_CHILD_SUBREAPER: without a control group, what leaves its parent and its session is not ended with its tree",
@@ -106,7 +108,7 @@ export function createLinux(): Platform {
 		enclose(limits) {
 			const trees = { libc, units, sharesMemory };
 			if (!adoptions) return new BareEnclosure(trees);
-			cgroups ??= openCgroups();
+			cgroups ??= openCgroups(livesIn);
 			const groups = () => {
 				if (limitGroups) return limitGroups;
 				limitGroups = LimitGroups.open(
@@ -130,7 +132,7 @@ export function createLinux(): Platform {
 		mark: tags.mark,
 		unmarked: (start) => tags.without(start),
 		makeCgroup() {
-			if (adoptions) cgroups ??= openCgroups();
+			if (adoptions) cgroups ??= openCgroups(livesIn);
 			return cgroups instanceof Cgroups ? cgroups.directory : undefined;
 		},
 		holdDirectory(path) {
@@ -149,7 +151,7 @@ export function createLinux(): Platform {
 			if (cgroups instanceof Cgroups) cgroups.remove();
 			limitGroups?.remove();
 		},
-		guarantees: () => linuxGuarantees(libc, tags),
+		guarantees: (test) => linuxGuarantees(libc, tags, test),
 	};
 }
 

@@ -140,6 +140,9 @@ export interface TerminalTraits {
 /** Starts this program once more with these arguments, for a moment; nobody waits for it. */
 export type StartSelf = (args: readonly string[]) => void;
 
+/** Whether what is started in a control group lives, which is tried. */
+export type LivesIn = (cgroup: string) => boolean;
+
 /** What differs between the systems; one is chosen at start. */
 export interface Platform {
 	/**
@@ -169,7 +172,7 @@ export interface Platform {
 	 *
 	 * @param startSelf how a system is asked for what this process can't do itself
 	 */
-	prepareServer(startSelf: StartSelf): void;
+	prepareServer(startSelf: StartSelf, livesIn: LivesIn): void;
 	/** Gives back memory that only the start needed, where that can be told; to be called once it is over. */
 	forgetStart?(): void;
 	/** Whether a file gives privileges by file capabilities. */
@@ -224,5 +227,5 @@ export interface Platform {
 	/** To be called when this server ends and nothing runs any more. */
 	release(): void;
 	/** What this system enforces, what this server does in its place, and what nobody does. */
-	guarantees(): readonly Guarantee[];
+	guarantees(livesIn: LivesIn): readonly Guarantee[];
 }

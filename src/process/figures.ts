@@ -1,8 +1,8 @@
 import { availableParallelism } from "node:os";
 import { resourceUsage as ownUsage } from "node:process";
 import type { TreeSample, TreeTotals } from "../platform/platform.ts";
+import type { Exit } from "./exit.ts";
 import { History, type Point } from "./history.ts";
-import type { Exit } from "./launcher.ts";
 
 /** What a process's tree uses, or used before it ended. */
 export interface Usage {

@@ -8,6 +8,7 @@ import {
 	LIMIT_PROMISES,
 	type LimitName,
 } from "../security/resources.ts";
+import { livesIn } from "./launcher.ts";
 import { whyNoTerminal } from "./terminal.ts";
 
 /** Isolation that a configuration can name, and that nothing stands behind yet. */
@@ -25,7 +26,7 @@ export function guarantees(
 	platform: Platform,
 	audit: AuditLog,
 ): readonly Guarantee[] {
-	const told = platform.guarantees();
+	const told = platform.guarantees(livesIn);
 	return [
 		{
 			id: "launch.gate",

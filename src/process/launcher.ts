@@ -10,6 +10,7 @@ import {
 import type { Admitted } from "../security/gate.ts";
 import type { Limits } from "../security/resources.ts";
 import { isCompiled } from "../security/self.ts";
+import { type Exit, exitOf } from "./exit.ts";
 import { launchFailure } from "./launch-failure.ts";
 import {
 	type OutputStream,
@@ -20,16 +21,6 @@ import {
 import { type InputStream, inputOf } from "./stdin.ts";
 import { ProcessTerminal, type TerminalSize, termOf } from "./terminal.ts";
 import { startUnchanged } from "./unchanged.ts";
-
-/** How a process ended, as the system tells it. */
-export interface Exit {
-	/** 128 + n for signal n, as a shell gives it. */
-	readonly exitCode: number;
-	readonly signal: string | null;
-	/** Seconds of CPU, its waited-for children included. */
-	readonly cpuSeconds: number;
-	readonly peakMemoryBytes: number;
-}
 
 /** A running child's streams and its end. */
 export interface Launched {
@@ -225,6 +216,30 @@ export function startSelf(args: readonly string[]): void {
 	}
 }
 
+/**
+ * Whether what is started in a control group lives; told by a shell that does nothing.
+ * Linux, 6.18 at least, kills at its birth what is started into a group from another
+ * one where only one of both was ever killed (cgroup.kill): `kill_seq` in
+ * cgroup_css_set_fork() of kernel/cgroup/cgroup.c is taken of the starter's. It is
+ * the server's own and runs nothing of an agent's.
+ */
+export function livesIn(cgroup: string): boolean {
+	if (!existsSync(SHELL)) return true;
+	try {
+		const { signalCode } = Bun.spawnSync({
+			cmd: [SHELL, "-c", ":"],
+			cwd: "/",
+			env: {},
+			stdio: ["ignore", "ignore", "ignore"],
+			cgroup,
+		});
+		return signalCode !== "SIGKILL";
+	} catch {
+		// Each start says so by itself.
+		return true;
+	}
+}
+
 type Stdio =
 	| [Joint["child"], Joint["child"], Joint["child"]]
 	| Bun.TerminalOptions;
@@ -279,15 +294,3 @@ function spawnIn(
 }
 
 type Child = ReturnType<typeof spawnIn>;
-
-function exitOf(child: Child, exitCode: number): Exit {
-	const usage = child.resourceUsage();
-	const { signalCode } = child;
-	return {
-		exitCode,
-		// A real-time signal has a number only.
-		signal: typeof signalCode === "number" ? `SIG${signalCode}` : signalCode,
-		cpuSeconds: usage ? Number(usage.cpuTime.total) / 1e6 : 0,
-		peakMemoryBytes: usage?.maxRSS ?? 0,
-	};
-}

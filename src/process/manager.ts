@@ -10,7 +10,6 @@ import { wantsCapture } from "./capture.ts";
 import { holdToLimits, limitsForSystem } from "./enforcement.ts";
 import { collectAfterStarts } from "./garbage.ts";
 import { Guard } from "./guard.ts";
-import { identityOf, type StartRequest } from "./identity.ts";
 import { checkInput, feed, noStdin, openInput, whyBroken } from "./input.ts";
 import { Journal } from "./journal.ts";
 import { calledOff, shuttingDown } from "./launch-failure.ts";
@@ -21,6 +20,7 @@ import { OrphanKeeper } from "./orphans.ts";
 import { join, pipesOf } from "./piping.ts";
 import { ManagedProcess } from "./process.ts";
 import { answerQuestions } from "./screen.ts";
+import { identityOf, type StartRequest } from "./start-request.ts";
 import { checkTerminal } from "./terminal.ts";
 import type { Blame, Cause } from "./termination.ts";
 import {

@@ -1,6 +1,6 @@
 import type { Config } from "../config/schema.ts";
-import type { StartRequest } from "./identity.ts";
 import type { ManagedProcess } from "./process.ts";
+import type { StartRequest } from "./start-request.ts";
 
 /** What a stage of a pipeline has of kernel pipes; what is to be looked at passes through here. */
 export function pipesOf(

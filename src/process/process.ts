@@ -1,5 +1,6 @@
-import type { Limits } from "../security/resources.ts";
-import type { Exit, Launched } from "./launcher.ts";
+import type { Exit } from "./exit.ts";
+import type { Identity } from "./identity.ts";
+import type { Launched } from "./launcher.ts";
 import { Listeners } from "./listeners.ts";
 import { OutputRing } from "./output.ts";
 import type { OutputStream } from "./output-pipe.ts";
@@ -16,21 +17,6 @@ import {
 } from "./termination.ts";
 import { after, type Cancel, settlesWithin } from "./timer.ts";
 import { nextTurn, readableIsRead, turns, yieldAfter } from "./turns.ts";
-
-/** What a process is known by from its start to its being forgotten. */
-export interface Identity {
-	readonly name: string | undefined;
-	/** The executable as it was asked for. */
-	readonly command: string;
-	/** The file that was started. */
-	readonly file: string;
-	readonly args: readonly string[];
-	readonly cwd: string;
-	readonly agent: string;
-	readonly limits: Limits;
-	/** Milliseconds after which it is ended, each with the cause it then has. */
-	readonly deadlines: Readonly<Partial<Record<"timeout" | "lifetime", number>>>;
-}
 
 /** How long output may be still for, in milliseconds, before an ended process's pipe counts as read. */
 const QUIET = 25;

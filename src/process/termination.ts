@@ -1,6 +1,6 @@
 import type { Tree } from "../platform/platform.ts";
 import type { Limits } from "../security/resources.ts";
-import type { Exit } from "./launcher.ts";
+import type { Exit } from "./exit.ts";
 
 export const STATES = ["running", "stopped", "crashed"] as const;
 export type State = (typeof STATES)[number];

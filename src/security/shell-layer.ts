@@ -96,7 +96,7 @@ function shellViolation(what: string) {
 	return violation(
 		"shell_interpreter",
 		`Shell interpreters are blocked: ${what}`,
-		"Start the program itself, its arguments as a list. If a shell is really needed, the user sets blockShellInterpreters to false and adds it to allowedExecutables.",
+		"Start the program itself, its arguments as a list; for a | b give both to a group of process_create_group with pipeline: true. If a shell is really needed, the user sets blockShellInterpreters to false and adds it to allowedExecutables.",
 		{ key: "blockShellInterpreters" },
 	);
 }

@@ -1,7 +1,7 @@
 import { ProcessError } from "../errors.ts";
-import type { StartRequest } from "../process/identity.ts";
 import type { ProcessManager } from "../process/manager.ts";
 import type { ManagedProcess } from "../process/process.ts";
+import type { StartRequest } from "../process/start-request.ts";
 import { settlesWithin } from "../process/timer.ts";
 import type { Admitted } from "../security/gate.ts";
 import type { Check } from "./health.ts";

@@ -44,7 +44,7 @@ export function checkCanFeed(
 			`Output of process ${pid} is discarded, so it can't feed the next stage`,
 			allowOutputCapture
 				? "Start it anew with captureOutput: true."
-				: "The user's policy discards output (allowOutputCapture), so that nothing can feed another process.",
+				: "The user's policy discards output, so that nothing can feed another process; or the user sets allowOutputCapture to true.",
 			{ pid },
 		);
 	}

@@ -1,8 +1,8 @@
 import { ProcessError } from "../errors.ts";
-import type { StartRequest } from "../process/identity.ts";
 import { shuttingDown } from "../process/launch-failure.ts";
 import type { ProcessManager } from "../process/manager.ts";
 import type { ManagedProcess } from "../process/process.ts";
+import type { StartRequest } from "../process/start-request.ts";
 import type { Ask } from "../security/confirmation.ts";
 import type { Admitted } from "../security/gate.ts";
 import { type Clock, monotonicClock } from "./clock.ts";

@@ -149,7 +149,7 @@ export function requireCaptured(
 		`Output of process ${pid} was not captured`,
 		config.allowOutputCapture
 			? "Start it with captureOutput: true to read its output."
-			: "The user's policy discards output (allowOutputCapture).",
+			: "The user's policy discards output: have the program write what is needed into a file; or the user sets allowOutputCapture to true.",
 		{ pid },
 	);
 }

@@ -196,7 +196,7 @@ function nothingToWaitFor({
 		"waitFor: patterns and idleMs need output, and it is not captured",
 		allowOutputCapture
 			? "Start it with captureOutput: true, or wait for exit or a port."
-			: "The user's policy discards output (allowOutputCapture): wait for exit or a port.",
+			: "The user's policy discards output: wait for exit or a port; or the user sets allowOutputCapture to true.",
 		{ field: "waitFor" },
 	);
 }

@@ -217,7 +217,7 @@ describe.skipIf(process.platform === "win32")("what to do instead", () => {
 			waitFor: { pattern: "x" },
 		});
 		expect(refusal.code).toBe("OUTPUT_NOT_CAPTURED");
-		expect(refusal.remediation).toContain("(allowOutputCapture)");
+		expect(refusal.remediation).toContain("sets allowOutputCapture");
 		const { groupId } = await server.ok("process_create_group", {
 			name: "lines",
 			pipeline: true,
@@ -228,7 +228,7 @@ describe.skipIf(process.platform === "win32")("what to do instead", () => {
 			groupId,
 		});
 		expect(second.code).toBe("OUTPUT_NOT_CAPTURED");
-		expect(second.remediation).toContain("(allowOutputCapture)");
+		expect(second.remediation).toContain("sets allowOutputCapture");
 	});
 
 	it("works, where groups may not be ended", async () => {

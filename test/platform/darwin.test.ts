@@ -164,7 +164,7 @@ describe.skipIf(!DARWIN)("on a Mac", () => {
 		expect(platform.enforceable.has("maxMemoryMB")).toBe(true);
 		expect(platform.enforceable.has("maxFileDescriptors")).toBe(false);
 		expect(platform.pipes).toBeDefined();
-		expect(platform.guarantees()).toEqual(darwinGuarantees(true));
+		expect(platform.guarantees(() => true)).toEqual(darwinGuarantees(true));
 	});
 
 	it("pipes join their ends, and fail with EAGAIN once non-blocking and full", () => {

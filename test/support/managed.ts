@@ -1,7 +1,8 @@
 import { currentPlatform } from "../../src/platform/current.ts";
 import type { Platform } from "../../src/platform/platform.ts";
+import type { Identity } from "../../src/process/identity.ts";
 import { type Launched, launch } from "../../src/process/launcher.ts";
-import { type Identity, ManagedProcess } from "../../src/process/process.ts";
+import { ManagedProcess } from "../../src/process/process.ts";
 import type { Cause } from "../../src/process/termination.ts";
 import { admit } from "./gate.ts";
 import { PYTHON } from "./programs.ts";

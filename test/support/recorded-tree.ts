@@ -1,6 +1,7 @@
 import type { Signal, Tree, TreeSample } from "../../src/platform/platform.ts";
-import type { Exit } from "../../src/process/launcher.ts";
-import { type Identity, ManagedProcess } from "../../src/process/process.ts";
+import type { Exit } from "../../src/process/exit.ts";
+import type { Identity } from "../../src/process/identity.ts";
+import { ManagedProcess } from "../../src/process/process.ts";
 
 /** What a look at a tree of one idle process shows, but for what is said. */
 export function sampleOf(changes: Partial<TreeSample> = {}): TreeSample {

@@ -1,7 +1,7 @@
 import type { ConfigInput } from "../../src/config/schema.ts";
-import type { StartRequest } from "../../src/process/identity.ts";
 import { ProcessManager } from "../../src/process/manager.ts";
 import type { ManagedProcess } from "../../src/process/process.ts";
+import type { StartRequest } from "../../src/process/start-request.ts";
 import type { AuditLog } from "../../src/security/audit.ts";
 import type { AuditEvent } from "../../src/security/audit-event.ts";
 import { logTo } from "./audit.ts";
