@@ -39,8 +39,8 @@ async function main(argv: readonly string[]): Promise<number> {
 		}
 		case "audit": {
 			const { tail, verify } = await import("./cli/audit.ts");
-			if (command.action === "tail") return print(tail(command.path));
-			const { text, intact } = verify(command.path);
+			if (command.action === "tail") return print(tail(command));
+			const { text, intact } = verify(command);
 			return (await print(text)) || (intact ? 0 : 1);
 		}
 		case "client": {

@@ -8,15 +8,19 @@ import { CommandError, forTerminal } from "./command.ts";
 /** Records that `audit tail` shows, and faults that `audit verify` lists. */
 const SHOWN = 20;
 
-/** The log to look at: the one named, else the configuration's. */
-function target(path: string | undefined): string {
+/** Which log: the one at a path, else that of a configuration, else of the one that a server would have. */
+interface Target {
+	readonly path: string | undefined;
+	/** The configuration's path. */
+	readonly config: string | undefined;
+}
+
+/** @throws ConfigError where the configuration cannot be used */
+function pathOf({ path, config }: Target): string {
 	if (path !== undefined) return path;
-	const { config } = loadConfig({
-		path: undefined,
-		env: process.env,
-		cwd: process.cwd(),
-	});
-	return auditLogPath(config, process.env);
+	const { env } = process;
+	const loaded = loadConfig({ path: config, env, cwd: process.cwd() });
+	return auditLogPath(loaded.config, env);
 }
 
 /**
@@ -24,11 +28,11 @@ function target(path: string | undefined): string {
  *
  * @throws CommandError where there is no such log
  */
-export function verify(path: string | undefined): {
+export function verify(target: Target): {
 	readonly text: string;
 	readonly intact: boolean;
 } {
-	const log = existing(target(path));
+	const log = existing(pathOf(target));
 	const { files, records, chains, open, isShortened, faults } = reading(
 		log,
 		() => verifyLog(log),
@@ -63,8 +67,8 @@ function count(number: number, what: string): string {
  *
  * @throws CommandError where there is no such log
  */
-export function tail(path: string | undefined): string {
-	const log = existing(target(path));
+export function tail(target: Target): string {
+	const log = existing(pathOf(target));
 	const lines = reading(log, () => readFileSync(log, "utf8").split("\n"));
 	return lines
 		.filter((line) => line !== "")

@@ -32,7 +32,9 @@ export type Command =
 	| {
 			readonly kind: "audit";
 			readonly action: "verify" | "tail";
+			/** The log; without one, the configuration's. */
 			readonly path: string | undefined;
+			readonly config: string | undefined;
 	  }
 	| {
 			readonly kind: "doctor";
@@ -134,12 +136,14 @@ export function parseCommand(argv: readonly string[]): Command {
 			return { kind: "explain", config, cwd, command: [executable, ...args] };
 		}
 		case "audit": {
-			allow("audit");
+			allow("audit", "config");
 			const [action, path, ...more] = rest;
 			refuseMore(more);
 			if (action !== "verify" && action !== "tail")
 				throw new CommandError("audit needs verify or tail", 2);
-			return { kind: "audit", action, path };
+			if (path !== undefined && config !== undefined)
+				throw new CommandError("audit takes PATH or --config, not both", 2);
+			return { kind: "audit", action, path, config };
 		}
 		case "client": {
 			allow("client", "config", "write", "force");
@@ -202,8 +206,10 @@ Usage:
   mcp-process doctor [--config PATH] [--json]
                                           what is guaranteed on this machine, and
                                           by whom: the kernel, this server, nobody
-  mcp-process audit verify [PATH]         check the hash chain of an audit log
-  mcp-process audit tail [PATH]           print its last records readably
+  mcp-process audit verify [PATH | --config PATH]
+                                          check the hash chain of an audit log
+  mcp-process audit tail [PATH | --config PATH]
+                                          print its last records readably
   mcp-process client                      list agents' clients and their files
   mcp-process client NAME [--config PATH] [--write] [--force]
                                           print what makes a client start this server;

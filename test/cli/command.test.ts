@@ -72,10 +72,17 @@ const UNDERSTOOD: readonly (readonly [string[], Command])[] = [
 			command: ["ls", "--help", "--", "-V"],
 		},
 	],
-	[["audit", "verify"], { kind: "audit", action: "verify", path: undefined }],
+	[
+		["audit", "verify"],
+		{ kind: "audit", action: "verify", path: undefined, config: undefined },
+	],
+	[
+		["audit", "tail", "--config", "c.json"],
+		{ kind: "audit", action: "tail", path: undefined, config: "c.json" },
+	],
 	[
 		["audit", "tail", "a.log"],
-		{ kind: "audit", action: "tail", path: "a.log" },
+		{ kind: "audit", action: "tail", path: "a.log", config: undefined },
 	],
 ];
 
@@ -115,6 +122,7 @@ describe("parseCommand", () => {
 		[["explain", "--cwd=", "--", "ls"], "--cwd"],
 		[["audit"], "verify"],
 		[["audit", "delete"], "verify"],
+		[["audit", "tail", "a", "--config", "c"], "not both"],
 		[["audit", "tail", "a", "b"], "b"],
 		[["--", "ls"], "explain"],
 		[["--helpp"], "--helpp"],

@@ -146,6 +146,11 @@ describe("mcp-process audit", () => {
 		const shown = await runIn(server.folder, "audit", "tail", log);
 		expect(shown.stdout).toContain('echo" "hi"');
 		expect(shown.stdout).toContain("dangerous_executable");
+		const config = join(server.folder, "other.json");
+		writeFileSync(config, JSON.stringify({ auditLogPath: log }));
+		expect(
+			await runIn(server.folder, "audit", "tail", "--config", config),
+		).toEqual(shown);
 		const text = await Bun.file(log).text();
 		writeFileSync(log, text.replace('"hi"', '"ho"'));
 		const changed = await runIn(server.folder, "audit", "verify", log);
