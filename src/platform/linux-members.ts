@@ -39,15 +39,10 @@ export class Members implements Family {
 	#buried: Buried[] = [];
 	#startTime: number | undefined;
 
-	/**
-	 * @param ties undefined where this process adopts no orphans
-	 * @param onCrowd called once in every look that comes to more than 32 members,
-	 *   before the others are looked at
-	 */
+	/** @param ties undefined where this process adopts no orphans */
 	constructor(
 		readonly leader: number,
 		private readonly ties: Ties | undefined,
-		private readonly onCrowd: () => void = () => {},
 	) {
 		// Not here: of a process within execve(2) the kernel has who asks wait.
 		setImmediate(() => {
@@ -120,15 +115,21 @@ export class Members implements Family {
 	 * Every living member.
 	 *
 	 * @param listed pids that the control group lists at this moment
+	 * @param onCrowd called once where there are more than 32, before the others are
+	 *   looked at: a tree can grow into a crowd meanwhile, and then has the processors
 	 * @throws Error where that can't be known; see `look`
 	 */
-	living(age: Age, listed = this.ties?.cgroup?.members()): readonly ProcStat[] {
+	living(
+		age: Age,
+		listed = this.ties?.cgroup?.members(),
+		onCrowd: () => void = () => {},
+	): readonly ProcStat[] {
 		const isCrowd = listed !== undefined && listed.length > CROWD;
-		if (isCrowd) this.onCrowd();
+		if (isCrowd) onCrowd();
 		const orphans = this.#orphans(age);
 		for (const stat of orphans) this.#remember(stat);
 		this.#rememberGroup(listed);
-		this.#seen = this.#descendants(orphans, isCrowd);
+		this.#seen = this.#descendants(orphans, isCrowd ? undefined : onCrowd);
 		const found = this.#seen.filter((stat) => !hasEnded(stat));
 		// An orphan that ended since the look of this moment keeps its pid until the
 		// next one, and has perhaps left another one: the tree lives.
@@ -161,11 +162,11 @@ export class Members implements Family {
 	 * Those that were seen before, the leader first of all, and their descendants: each
 	 * after its parent, so that one that ends meanwhile is missing in the look, and not
 	 * in it twice, as itself and in what its parent has waited for; see `Totals`.
-	 *
-	 * @param isCrowd whether it is known already to be one: else a tree can grow into
-	 *   one while it is looked at, which then has the processors and not who looks
 	 */
-	#descendants(orphans: readonly ProcStat[], isCrowd: boolean): ProcStat[] {
+	#descendants(
+		orphans: readonly ProcStat[],
+		onCrowd: (() => void) | undefined,
+	): ProcStat[] {
 		const found = new Map<number, ProcStat>();
 		const hidden = this.#hiddenOnes(orphans);
 		for (const stat of hidden) found.set(stat.pid, stat);
@@ -178,7 +179,7 @@ export class Members implements Family {
 				readStat(pid) ?? (listed.has(pid) ? hiddenStat(pid) : undefined);
 			if (!stat || !this.#isOurs(stat)) continue;
 			found.set(pid, stat);
-			if (!isCrowd && found.size === CROWD + 1) this.onCrowd();
+			if (found.size === CROWD + 1) onCrowd?.();
 			for (const child of childrenOf(pid, stat.threads)) {
 				listed.add(child);
 				queue.push(child);

@@ -63,9 +63,7 @@ export class LinuxTree implements Tree {
 		private readonly eyes: Eyes,
 		private readonly bonds: Bonds | undefined,
 	) {
-		this.#members = new Members(leader, bonds, () =>
-			this.#confinement.shareOut(),
-		);
+		this.#members = new Members(leader, bonds);
 		this.#activity = new Activity(bonds?.cgroup?.directory, bonds?.activity);
 		this.#confinement = new Confinement(bonds);
 	}
@@ -232,7 +230,9 @@ export class LinuxTree implements Tree {
 			this.totals(),
 		);
 		if (crowd) return crowd;
-		const members = this.#members.living("turn", listed);
+		const members = this.#members.living("turn", listed, () =>
+			this.#confinement.shareOut(),
+		);
 		this.#count();
 		this.#activity.cover(this.#members.seen, this.#members.inGroup);
 		if (members.length === 0) return undefined;

@@ -216,6 +216,9 @@ export function startSelf(args: readonly string[]): void {
 	}
 }
 
+/** Milliseconds that a shell which does nothing may take. */
+const TRIAL = 1000;
+
 /**
  * Whether what is started in a control group lives; told by a shell that does nothing.
  * Linux, 6.18 at least, kills at its birth what is started into a group from another
@@ -232,6 +235,7 @@ export function livesIn(cgroup: string): boolean {
 			env: {},
 			stdio: ["ignore", "ignore", "ignore"],
 			cgroup,
+			timeout: TRIAL,
 		});
 		return signalCode !== "SIGKILL";
 	} catch {

@@ -7,17 +7,17 @@ import { killQuietly } from "../support/managed.ts";
 
 describe.skipIf(process.platform !== "linux")("the members of a tree", () => {
 	/** Of a leader that is a child of nobody's; it has been reaped unless it is registered. */
-	function membersOf(leader: number, isOurs: boolean, onCrowd?: () => void) {
+	function membersOf(leader: number, isOurs: boolean) {
 		const adoptions = new Adoptions(
 			() => false,
 			() => undefined,
 		);
 		if (isOurs) adoptions.register(leader);
-		return new Members(
-			leader,
-			{ adoptions, tag: undefined, cgroup: undefined },
-			onCrowd,
-		);
+		return new Members(leader, {
+			adoptions,
+			tag: undefined,
+			cgroup: undefined,
+		});
 	}
 
 	it("have their leader met in the next turn, or by who asks before", async () => {
@@ -72,12 +72,14 @@ describe.skipIf(process.platform !== "linux")("the members of a tree", () => {
 			);
 			await child.stdout.getReader().read();
 			const calls: string[] = [];
-			const members = membersOf(child.pid, true, () => calls.push("crowd"));
+			const members = membersOf(child.pid, true);
+			const look = (listed?: number[]) =>
+				members.living("turn", listed, () => calls.push("crowd"));
 			try {
-				expect(members.living("turn").length).toBe(children + 1);
-				expect(members.living("turn", [child.pid]).length).toBe(children + 1);
+				expect(look().length).toBe(children + 1);
+				expect(look([child.pid]).length).toBe(children + 1);
 				expect(calls).toEqual(told);
-				members.living("turn", new Array(33).fill(child.pid));
+				look(new Array(33).fill(child.pid));
 				expect(calls).toEqual([...told, "crowd"]);
 			} finally {
 				for (const { pid } of members.seen) killQuietly(pid);
