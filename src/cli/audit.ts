@@ -44,7 +44,7 @@ export function verify(target: Target): {
 		const end =
 			open === 0
 				? ""
-				: `\n  no stop of ${count(open, "server")} is on record: ${open === 1 ? "it runs, was killed, or its last records are" : "each runs, was killed, or its last records are"} missing`;
+				: `\n  no stop of ${count(open, "server")} is on record: ${open === 1 ? "it" : "each"} runs, was killed, or its last records are missing`;
 		return { text: `${summary}: intact${end}\n`, intact: true };
 	}
 	const lines = faults

@@ -77,18 +77,19 @@ export function checkDirectory(
 		);
 	}
 	if (real === undefined) {
+		const isOfFile = isFile(intended, policy);
 		throw new ProcessError(
 			"INVALID_WORKING_DIRECTORY",
-			`Working directory ${isFile(intended, policy) ? "is a file" : "is not a directory or can't be entered"}: ${JSON.stringify(intended)}`,
-			remedy(intended, policy),
+			`Working directory ${isOfFile ? "is a file" : "is not a directory or can't be entered"}: ${JSON.stringify(intended)}`,
+			remedy(intended, isOfFile),
 			{ directory: intended },
 		);
 	}
 	return real;
 }
 
-function remedy(intended: string, policy: DirectoryPolicy): string {
-	if (isFile(intended, policy))
+function remedy(intended: string, isOfFile: boolean): string {
+	if (isOfFile)
 		return `Give a directory as cwd; that of this file is ${JSON.stringify(dirname(intended))}.`;
 	// Who is told to create "~" makes a folder of that name.
 	return intended.split(sep).some((part) => part.startsWith("~"))

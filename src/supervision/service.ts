@@ -44,8 +44,6 @@ export class Service<P extends Instance = ManagedProcess> {
 	/** Gives its place among the running processes back; held from the admission to the end. */
 	#place: (() => void) | undefined;
 	#failure: Failure | undefined;
-	/** What may mend the failure, beside its reason. */
-	#advice = "";
 	#startedAt = 0;
 	readonly #backoff: Backoff;
 	/** How the tree is to be ended, the next time it is. */
@@ -237,25 +235,23 @@ export class Service<P extends Instance = ManagedProcess> {
 		// What isn't to be restarted is better ill than dead.
 		if (!isIll || !process || !this.options.restart.enabled) return;
 		const reason = `unhealthy: ${detail}`;
-		this.#fail(process, reason);
-		this.#advice = this.#health?.wasHealthy ? "" : NEVER_HEALTHY;
+		this.#fail(process, reason, this.#health?.wasHealthy ? "" : NEVER_HEALTHY);
 		this.#manner = byItself(`ended to be restarted, as it was ${reason}`);
 		this.#on("unhealthy");
 	}
 
-	#fail(process: P, reason: string): void {
-		this.#advice = "";
-		this.#failure = { reason, output: this.around.lastOutput(process) };
+	#fail(process: P, reason: string, advice = ""): void {
+		const output = this.around.lastOutput(process);
+		this.#failure = { reason, output, advice };
 		this.#backoff.fail(
 			this.#health?.healthyFor ?? this.around.clock.now() - this.#startedAt,
 		);
 	}
 
 	#retry(): void {
-		const { reason: bare = "", output = "" } = this.#failure ?? {};
-		const reason = `${bare}${this.#advice}`;
-		if (this.#advice !== "") this.#failure = { reason, output };
-		this.#advice = "";
+		const { reason: bare = "", output = "", advice = "" } = this.#failure ?? {};
+		const reason = `${bare}${advice}`;
+		if (this.#failure) this.#failure = { reason, output };
 		const retry = this.#backoff.begin(() => this.#on("due"));
 		if (retry.kind === "give up") {
 			const why = `${reason}; ${retry.why}`;

@@ -57,6 +57,8 @@ export interface Failure {
 	readonly reason: string;
 	/** The last that its process wrote. */
 	readonly output: string;
+	/** What may mend it; joins the reason when it is started again. */
+	readonly advice?: string;
 }
 
 /** The parts of a record, in order. */

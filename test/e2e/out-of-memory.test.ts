@@ -1,9 +1,10 @@
 import { describe, expect, it, setDefaultTimeout } from "bun:test";
-import { mkdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { LimitGroups } from "../../src/platform/cgroup-limits.ts";
 import { PYTHON } from "../support/programs.ts";
 import { RawServer } from "../support/raw.ts";
 import { eventually, isAlive, TestServer } from "../support/server.ts";
+import { TestGroup } from "../support/test-group.ts";
 
 setDefaultTimeout(60_000);
 
@@ -52,45 +53,24 @@ describe.skipIf(!hasMemoryGroups())(
 		it("is told to be that, where it was the machine's", async () => {
 			// A machine of 600 MB, for the server and what it starts.
 			const machine = `${MEMORY}/mcp-process-test-${process.pid}`;
-			mkdirSync(machine);
-			try {
-				await using server = await TestServer.start(
-					{ allowedExecutables: [PYTHON], argumentValidation: "literal" },
-					{
-						wrapper: [
-							"sh",
-							"-c",
-							`echo $$ > ${machine}/cgroup.procs && exec "$@"`,
-							"sh",
-						],
-					},
-				);
-				writeFileSync(
-					`${machine}/memory.limit_in_bytes`,
-					String(600 * 2 ** 20),
-				);
-				const { pid } = await server.ok("process_start", {
-					executable: PYTHON,
-					args: ["-c", HOG],
-					stdin: "go\n",
-				});
-				const { termination, state } = await server.waitForEnd(pid);
-				expect(state).toBe("crashed");
-				expect(termination).toMatchObject({
-					cause: "out_of_memory",
-					signal: "SIGKILL",
-					exitCode: 137,
-				});
-			} finally {
-				await eventually(() => {
-					try {
-						rmdirSync(machine);
-						return true;
-					} catch {
-						return undefined;
-					}
-				}, "the group to be empty");
-			}
+			await using group = new TestGroup(machine);
+			await using server = await TestServer.start(
+				{ allowedExecutables: [PYTHON], argumentValidation: "literal" },
+				group,
+			);
+			writeFileSync(`${machine}/memory.limit_in_bytes`, String(600 * 2 ** 20));
+			const { pid } = await server.ok("process_start", {
+				executable: PYTHON,
+				args: ["-c", HOG],
+				stdin: "go\n",
+			});
+			const { termination, state } = await server.waitForEnd(pid);
+			expect(state).toBe("crashed");
+			expect(termination).toMatchObject({
+				cause: "out_of_memory",
+				signal: "SIGKILL",
+				exitCode: 137,
+			});
 		});
 	},
 );

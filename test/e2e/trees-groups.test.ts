@@ -1,33 +1,15 @@
 import { describe, expect, it, setDefaultTimeout } from "bun:test";
-import { mkdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ConfigInput } from "../../src/config/schema.ts";
 import { cgroupsOf } from "../support/marked.ts";
 import { BINARY, eventually, TestServer } from "../support/server.ts";
+import { TestGroup } from "../support/test-group.ts";
 import { cgroupHome, WITH_CGROUPS } from "../support/ways.ts";
 
 setDefaultTimeout(60_000);
 
 const CONFIG: ConfigInput = { allowedExecutables: ["echo", "sleep"] };
-
-/** A group of this test's own in the place where servers make theirs, to be removed. */
-function makeGroup() {
-	const path = join(cgroupHome() ?? "", `test-${crypto.randomUUID()}`);
-	mkdirSync(path);
-	return {
-		path,
-		async [Symbol.asyncDispose]() {
-			await eventually(() => {
-				try {
-					rmdirSync(path);
-					return true;
-				} catch {
-					return undefined;
-				}
-			}, "its group to be empty");
-		},
-	};
-}
 
 const echo = (server: TestServer) =>
 	server.ok("process_start", {
@@ -39,14 +21,12 @@ const echo = (server: TestServer) =>
 describe.skipIf(!WITH_CGROUPS.isAvailable)("control groups", () => {
 	// Linux 6.18 kills whatever is started from there into another group.
 	it("are done without where the server's own was killed once", async () => {
-		await using group = makeGroup();
+		const home = cgroupHome() ?? "";
+		await using group = new TestGroup(
+			join(home, `test-${crypto.randomUUID()}`),
+		);
 		writeFileSync(join(group.path, "cgroup.kill"), "1");
-		const wrapper = [
-			"sh",
-			"-c",
-			`echo 0 > ${group.path}/cgroup.procs && exec "$@"`,
-			"sh",
-		];
+		const { wrapper } = group;
 		{
 			await using server = await TestServer.start(CONFIG, { wrapper });
 			const { exitCode, stdout } = await echo(server);

@@ -1,7 +1,6 @@
 import { randomInt } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { findCgroupHome } from "../../src/platform/cgroup-mounts.ts";
 import { childrenOf, hasEnded, readStat } from "../../src/platform/procfs.ts";
 import { killQuietly } from "./managed.ts";
 import { eventually, isAlive } from "./server.ts";
@@ -85,11 +84,8 @@ export function cgroupsOf(server: number): string[] {
 
 /** The same, of those in which the kernel holds trees to their limits. */
 export function limitFoldersOf(server: number): string[] {
-	const mounts = readFileSync("/proc/self/mountinfo", "utf8");
-	const membership = readFileSync("/proc/self/cgroup", "utf8");
 	return (["cpu", "memory", "pids"] as const)
-		.map((controller) => findCgroupHome(controller, mounts, membership))
-		.flatMap((home) => ("directory" in home ? [home.directory] : []))
+		.flatMap((controller) => cgroupHome(controller) ?? [])
 		.filter((home) => existsSync(home))
 		.flatMap((home) => readdirSync(home).map((name) => join(home, name)))
 		.filter((path) => path.includes(`/mcp-process-${server}-`));

@@ -51,10 +51,12 @@ function hasCgroups(): boolean {
 	return true;
 }
 
-/** Folder below which servers that this process starts make their control groups. */
-export function cgroupHome(): string | undefined {
+/** Folder below which servers that this process starts make their control groups, those of version 2 or of a controller. */
+export function cgroupHome(
+	kind: Parameters<typeof findCgroupHome>[0] = "v2",
+): string | undefined {
 	const home = findCgroupHome(
-		"v2",
+		kind,
 		readFileSync("/proc/self/mountinfo", "utf8"),
 		readFileSync("/proc/self/cgroup", "utf8"),
 	);
